@@ -1,0 +1,92 @@
+"""What the data of a technique must carry, so that any reader fits any reduction of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.errors import UnitError
+from adapters.model.unit import same_dimension
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable's dims in order and the unit its own must be convertible to, None for any."""
+
+    dims: tuple[str, ...]
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """A technique by its one name, its PaNET identifier, and the forms its data may take.
+
+    `forms` are alternatives: a measurement fits if all variables of one of them
+    are there with their dims and units. Other variables are welcome.
+    """
+
+    name: str
+    title: str
+    panet: str | None
+    forms: dict[str, dict[str, Variable]]
+
+    @property
+    def iri(self) -> str | None:
+        """The technique in the photon and neutron technique ontology."""
+        return f"http://purl.org/pan-science/PaNET/{self.panet}" if self.panet else None
+
+
+IMAGES = {"counts": Variable(("frame", "y", "x"), "count")}
+CURVES = {"intensity": Variable(("frame", "q")), "q": Variable(("q",), "1/angstrom")}
+PLANE = {"intensity": Variable(("qy", "qx")), "qx": Variable(("qx",), "1/angstrom")}
+DISTANCES = {"p_of_r": Variable(("r",)), "r": Variable(("r",), "angstrom")}
+SCATTERING = {"image": IMAGES, "curve": CURVES, "plane": PLANE, "distances": DISTANCES}
+
+TECHNIQUES: dict[str, Technique] = {
+    each.name: each
+    for each in (
+        Technique("saxs", "small angle x-ray scattering", "PaNET01188", SCATTERING),
+        Technique("waxs", "wide angle x-ray scattering", "PaNET01191", SCATTERING),
+        Technique("sans", "small angle neutron scattering", "PaNET01189", SCATTERING),
+        Technique("powder", "x-ray powder diffraction", "PaNET01101", {"image": IMAGES, "curve": CURVES}),
+        Technique("mx", "macromolecular crystallography", None, {"image": IMAGES}),
+        # A detector file that says nothing of what was done with it.
+        Technique("image", "detector image of unstated technique", None, {"image": IMAGES}),
+        Technique("curve", "scattering curve of unstated technique", None, {"curve": CURVES}),
+    )
+}
+
+
+def violations(technique: Technique, data: xr.Dataset) -> tuple[str, ...]:
+    """Why `data` fits none of the technique's forms; empty if it fits one."""
+    faults = {name: _faults(form, data) for name, form in technique.forms.items()}
+    if any(not found for found in faults.values()):
+        return ()
+    nearest = min(faults, key=lambda name: len(faults[name]))
+    return tuple(f"as {technique.name} {nearest}: {fault}" for fault in faults[nearest])
+
+
+def _faults(form: dict[str, Variable], data: xr.Dataset) -> list[str]:
+    faults = []
+    for name, wanted in form.items():
+        if name not in data.variables:
+            faults.append(f"{name} is missing")
+            continue
+        found = data[name]
+        if found.dims != wanted.dims:
+            faults.append(f"{name} has dims {found.dims}, not {wanted.dims}")
+        if "units" not in found.attrs:
+            faults.append(f"{name} has no unit")
+        elif wanted.unit is not None and not _fits(str(found.attrs["units"]), wanted.unit):
+            faults.append(f"{name} is in {found.attrs['units']!r}, not in {wanted.unit!r}")
+    return faults
+
+
+def _fits(unit: str, wanted: str) -> bool:
+    try:
+        return same_dimension(unit, wanted)
+    except UnitError:
+        return False

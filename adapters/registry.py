@@ -1,0 +1,126 @@
+"""Which readers there are, and the one for a path."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from adapters.errors import (
+    AmbiguousAdapterError,
+    BrokenRunError,
+    EmptyFileError,
+    NotReadyError,
+    UnknownFormatError,
+)
+from adapters.model import Flag, Measurement, State
+from adapters.protocol import Adapter, Confidence, Probe
+
+GROUP = "halos.adapters"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The readers at hand, and those that were announced but cannot be used, with the reason."""
+
+    adapters: tuple[Adapter, ...]
+    broken: tuple[tuple[str, str], ...] = ()
+
+    def ranked(self, path: Path) -> list[tuple[Confidence, Adapter]]:
+        """Every reader that may read `path` with its confidence, the surest first."""
+        probe = Probe(path)
+        found = [(_asked(adapter, probe), adapter) for adapter in self.adapters]
+        return sorted(
+            ((sure, adapter) for sure, adapter in found if sure > Confidence.NO),
+            key=lambda pair: (-pair[0], pair[1].name),
+        )
+
+    def find(self, path: Path) -> tuple[Adapter, Confidence]:
+        """The surest reader of `path`; none, or two equally sure, are errors."""
+        ranked = self.ranked(path)
+        if not ranked:
+            if path.is_file() and path.stat().st_size == 0:
+                raise EmptyFileError(path)
+            kind = "a folder" if path.is_dir() else "a file"
+            raise UnknownFormatError(
+                path, f"{kind} of a layout that none of {len(self.adapters)} readers knows"
+            )
+        best = ranked[0][0]
+        tied = tuple(adapter.name for sure, adapter in ranked if sure == best)
+        if len(tied) > 1:
+            raise AmbiguousAdapterError(path, tied)
+        return ranked[0][1], best
+
+    def named(self, name: str) -> Adapter:
+        """The reader called `name`."""
+        for adapter in self.adapters:
+            if adapter.name == name:
+                return adapter
+        raise KeyError(f"no adapter is called {name!r}")
+
+
+def _asked(adapter: Adapter, probe: Probe) -> Confidence:
+    # `probe` must not raise; one that does is a fault of that reader alone and
+    # must not keep the others from reading, so it counts as a no, and is told.
+    try:
+        return adapter.probe(probe)
+    except Exception:
+        log.warning("adapter %s failed to probe %s", adapter.name, probe.path, exc_info=True)
+        return Confidence.NO
+
+
+def from_entry_points(announced: Iterable[EntryPoint]) -> Registry:
+    """Load announced readers; one that fails to load is reported in `broken`, never fatal."""
+    adapters: dict[str, Adapter] = {}
+    broken: list[tuple[str, str]] = []
+    for point in sorted(announced, key=lambda point: (point.name, point.value)):
+        # A plugin runs arbitrary code on import, so anything may come out of it.
+        try:
+            loaded = point.load()
+            adapter = loaded() if isinstance(loaded, type) else loaded
+        except Exception as error:
+            broken.append((point.name, f"{point.value}: {type(error).__name__}: {error}"))
+            continue
+        if not isinstance(adapter, Adapter):
+            broken.append((point.name, f"{point.value} has no name, probe, check and open"))
+        elif adapter.name in adapters:
+            broken.append((point.name, f"{point.value} takes the name {adapter.name!r} a second time"))
+        else:
+            adapters[adapter.name] = adapter
+    return Registry(tuple(adapters.values()), tuple(broken))
+
+
+@cache
+def registry() -> Registry:
+    """All readers announced by installed packages."""
+    return from_entry_points(entry_points(group=GROUP))
+
+
+def open_run(path: str | Path, adapter: str | None = None) -> Measurement:
+    """Open what lies at `path` with the surest reader, or the one named.
+
+    Raises NotReadyError or BrokenRunError where the run is not complete, with the reason.
+    """
+    path = Path(path)
+    known = registry()
+    if adapter is None:
+        chosen, sure = known.find(path)
+    else:
+        chosen, sure = known.named(adapter), Confidence.INSTRUMENT
+        Probe(path)
+    readiness = chosen.check(path)
+    if readiness.state is State.WAIT:
+        raise NotReadyError(path, readiness.reason, readiness.look_again_s or 10.0)
+    if readiness.state is State.BROKEN:
+        raise BrokenRunError(path, readiness.reason)
+    run = chosen.open(path)
+    if sure is Confidence.EXTENSION:
+        weak = Flag.caution(
+            "recognised_by_name_only", f"{path.name} was taken for {chosen.name} by its name alone"
+        )
+        return replace(run, flags=(*run.flags, weak))
+    return run

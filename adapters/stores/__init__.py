@@ -1,0 +1,1 @@
+"""Where the bytes are: products on disk, committed whole or not at all."""

@@ -1,0 +1,1 @@
+"""For those who write adapters: the conformance kit and the writers of sample files."""

@@ -1,0 +1,1 @@
+"""Where and when: the hub on one machine, work pools, sites."""

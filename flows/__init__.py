@@ -1,0 +1,1 @@
+"""What happens in which order: one readable Prefect flow a file, and the steps they share."""

@@ -1,0 +1,1 @@
+"""Science without a workflow engine: kernels on arrays, reductions on measurements."""

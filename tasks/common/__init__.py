@@ -1,0 +1,1 @@
+"""What several techniques share: blocks, geometry, masks, statistics, calibrants."""
