@@ -46,9 +46,7 @@ class Registry:
             if path.is_file() and path.stat().st_size == 0:
                 raise EmptyFileError(path)
             kind = "a folder" if path.is_dir() else "a file"
-            raise UnknownFormatError(
-                path, f"{kind} of a layout that none of {len(self.adapters)} readers knows"
-            )
+            raise UnknownFormatError(path, f"{kind} that none of {len(self.adapters)} readers knows")
         best = ranked[0][0]
         tied = tuple(adapter.name for sure, adapter in ranked if sure == best)
         if len(tied) > 1:
@@ -119,8 +117,6 @@ def open_run(path: str | Path, adapter: str | None = None) -> Measurement:
         raise BrokenRunError(path, readiness.reason)
     run = chosen.open(path)
     if sure is Confidence.EXTENSION:
-        weak = Flag.caution(
-            "recognised_by_name_only", f"{path.name} was taken for {chosen.name} by its name alone"
-        )
+        weak = Flag.caution("recognised_by_name_only", f"{path.name} was taken for {chosen.name} by its name")
         return replace(run, flags=(*run.flags, weak))
     return run

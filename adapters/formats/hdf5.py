@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,31 +52,37 @@ def opened(path: Path) -> Iterator[h5py.File]:
             raise _translated(path, error) from error
 
 
+# What HDF5 says, as found in its messages, and which of our errors it means.
+MEANINGS: tuple[tuple[str, type[PathError]], ...] = (
+    ("unable to lock file", StillWritingError),
+    ("already open for write", StillWritingError),
+    ("truncated file", TruncatedFileError),
+    ("signature not found", CorruptFileError),
+    ("required filter", MissingFilterError),
+    ("unable to open external", DanglingLinkError),
+    ("component not found", DanglingLinkError),
+    ("object doesn't exist", DanglingLinkError),
+)
+
+
 def _translated(path: Path, error: Exception) -> PathError:
-    said = str(error)
-    if isinstance(error, FileNotFoundError) or not path.exists():
-        return NoSuchRunError(path)
-    if isinstance(error, IsADirectoryError) or path.is_dir():
-        return LayoutError(path, "a folder, not an HDF5 file")
-    if path.stat().st_size == 0:
-        return EmptyFileError(path)
-    if (
-        isinstance(error, BlockingIOError)
-        or "unable to lock file" in said
-        or "already open for write" in said
-    ):
+    if at_path := _wrong_before_reading(path):
+        return at_path
+    if isinstance(error, BlockingIOError):
         return StillWritingError(path)
-    if "truncated file" in said:
-        return TruncatedFileError(path, _sentence(said))
-    if "signature not found" in said:
-        return CorruptFileError(path, "not an HDF5 file, or its first bytes are lost")
-    if "required filter" in said or "filter" in said and "not registered" in said:
-        return MissingFilterError(path, _sentence(said))
-    if "unable to open external" in said or "component not found" in said or "object doesn't exist" in said:
-        return DanglingLinkError(path, _sentence(said))
     if isinstance(error, PermissionError):
         return PathError(path, "permission denied")
-    return CorruptFileError(path, _sentence(said))
+    said = str(error)
+    meant = next((kind for words, kind in MEANINGS if words in said), CorruptFileError)
+    return meant(path, _sentence(said))
+
+
+def _wrong_before_reading(path: Path) -> PathError | None:
+    if not path.exists():
+        return NoSuchRunError(path)
+    if path.is_dir():
+        return LayoutError(path, "a folder, not an HDF5 file")
+    return EmptyFileError(path) if path.stat().st_size == 0 else None
 
 
 def _sentence(said: str) -> str:
@@ -143,7 +148,7 @@ def missing_sources(file: h5py.File) -> list[str]:
     """Files that virtual datasets of `file` draw on and that are not there."""
     missing: dict[str, None] = {}
 
-    def look(name: str, item: h5py.HLObject) -> None:
+    def look(_: str, item: h5py.HLObject) -> None:
         if isinstance(item, h5py.Dataset) and item.is_virtual:
             for source in absent_sources(item):
                 missing[source] = None
@@ -211,20 +216,21 @@ def lazy(dataset: h5py.Dataset, path: Path, *, block_bytes: int = BLOCK_BYTES) -
     import dask.array as da
 
     source = FrameSource(str(path), str(dataset.name), dataset.shape, dataset.dtype)
-    return da.from_array(
+    array: da.Array = da.from_array(
         source,
         chunks=(_frames_a_block(dataset, block_bytes), *dataset.shape[1:]),
         name=False,
         asarray=True,
         meta=np.empty((0,) * dataset.ndim, dataset.dtype),
     )
+    return array
 
 
 def _frames_a_block(dataset: h5py.Dataset, block_bytes: int) -> int:
     count: int = dataset.shape[0]
-    one = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64)))
-    wanted = max(1, min(count, block_bytes // one))
-    step = dataset.chunks[0] if dataset.chunks else 1
+    one: int = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64)))
+    wanted: int = max(1, min(count, block_bytes // one))
+    step: int = dataset.chunks[0] if dataset.chunks else 1
     # Whole storage chunks, so that no compressed chunk is decoded twice.
     return max(1, min(count, max(1, wanted // step) * step))
 
@@ -249,7 +255,7 @@ class FrameSource:
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         # A file that changed is another array: dask must not reuse its blocks.
         try:
-            state = os.stat(self.path)
+            state = Path(self.path).stat()
         except FileNotFoundError as error:
             raise NoSuchRunError(self.path) from error
         return (self.path, self.name, state.st_mtime_ns, state.st_size)

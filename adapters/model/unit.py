@@ -54,9 +54,10 @@ def _unit(text: str, source: str) -> pint.Unit:
     spelled = text.strip()
     known = SPELLINGS.get(spelled.lower(), spelled)
     try:
-        return _registry().Unit(known)
+        unit: pint.Unit = _registry().Unit(known)
     except (pint.PintError, ValueError, TypeError, AttributeError) as error:
         raise UnitError(source, f"{text!r} is not a unit I know") from error
+    return unit
 
 
 def convert(value: float, unit: str, to: str, source: str = "a value") -> float:
