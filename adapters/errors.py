@@ -129,6 +129,18 @@ class MissingMetadataError(AdapterError):
         return f"{self.source} did not record {self.name}; give it as the parameter {how!r}"
 
 
+class UnknownAssumptionError(AdapterError):
+    """A quantity was supplied that the reader of a run does not take."""
+
+    def __init__(self, name: str, adapter: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(name, adapter, tuple(known))
+        self.name, self.adapter, self.known = name, adapter, tuple(known)
+
+    def __str__(self) -> str:
+        takes = f"it takes {', '.join(self.known)}" if self.known else "it takes none"
+        return f"{self.adapter} does not take {self.name!r} as an assumption; {takes}"
+
+
 class MissingExtraError(AdapterError):
     """An optional package that this reader wraps is not installed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -46,6 +47,18 @@ class Probe:
             return b""
 
     @cached_property
+    def tail(self) -> bytes:
+        """The last bytes of the file, where some writers put what others put first; empty as `head`."""
+        if self.path.is_dir():
+            return b""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, self.path.stat().st_size - HEAD_BYTES))
+                return file.read(HEAD_BYTES)
+        except OSError:
+            return b""
+
+    @cached_property
     def text(self) -> str:
         """The head as text; empty if it holds NUL bytes, as text files do not."""
         return "" if b"\0" in self.head else self.head.decode("utf-8", errors="replace")
@@ -72,3 +85,15 @@ class Adapter(Protocol):
 
     def open(self, path: Path) -> Measurement:
         """The run as a lazy measurement; raises an AdapterError where it cannot."""
+
+
+@runtime_checkable
+class Assuming(Protocol):
+    """A reader that can be told what its files may leave out, each use of which it flags."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Names of the quantities that can be supplied."""
+
+    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
+        """The same reader with `assumed` in hand for files that do not say it."""

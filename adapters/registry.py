@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -14,10 +14,11 @@ from adapters.errors import (
     BrokenRunError,
     EmptyFileError,
     NotReadyError,
+    UnknownAssumptionError,
     UnknownFormatError,
 )
 from adapters.model import Flag, Measurement, State
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Adapter, Assuming, Confidence, Probe
 
 GROUP = "halos.adapters"
 log = logging.getLogger(__name__)
@@ -98,9 +99,22 @@ def registry() -> Registry:
     return from_entry_points(entry_points(group=GROUP))
 
 
-def open_run(path: str | Path, adapter: str | None = None) -> Measurement:
+def assuming(adapter: Adapter, assumed: Mapping[str, str]) -> Adapter:
+    """`adapter` told what its files may leave out; a name it does not take is an error."""
+    known = adapter.assumptions if isinstance(adapter, Assuming) else ()
+    for name in assumed:
+        if name not in known:
+            raise UnknownAssumptionError(name, adapter.name, known)
+    return adapter.assuming(assumed) if isinstance(adapter, Assuming) and assumed else adapter
+
+
+def open_run(
+    path: str | Path, adapter: str | None = None, assume: Mapping[str, str] | None = None
+) -> Measurement:
     """Open what lies at `path` with the surest reader, or the one named.
 
+    `assume` supplies what the file may leave out, such as `{"q_unit": "1/nm"}`; a
+    quantity that was used from there is flagged on the measurement.
     Raises NotReadyError or BrokenRunError where the run is not complete, with the reason.
     """
     path = Path(path)
@@ -115,7 +129,7 @@ def open_run(path: str | Path, adapter: str | None = None) -> Measurement:
         raise NotReadyError(path, readiness.reason, readiness.look_again_s or 10.0)
     if readiness.state is State.BROKEN:
         raise BrokenRunError(path, readiness.reason)
-    run = chosen.open(path)
+    run = assuming(chosen, assume or {}).open(path)
     if sure is Confidence.EXTENSION:
         weak = Flag.caution("recognised_by_name_only", f"{path.name} was taken for {chosen.name} by its name")
         return replace(run, flags=(*run.flags, weak))

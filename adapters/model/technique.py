@@ -43,7 +43,8 @@ IMAGES = {"counts": Variable(("frame", "y", "x"), "count")}
 CURVES = {"intensity": Variable(("frame", "q")), "q": Variable(("q",), "1/angstrom")}
 PLANE = {"intensity": Variable(("qy", "qx")), "qx": Variable(("qx",), "1/angstrom")}
 DISTANCES = {"p_of_r": Variable(("r",)), "r": Variable(("r",), "angstrom")}
-SCATTERING = {"image": IMAGES, "curve": CURVES, "plane": PLANE, "distances": DISTANCES}
+REDUCED = {"curve": CURVES, "plane": PLANE, "distances": DISTANCES}
+SCATTERING = {"image": IMAGES, **REDUCED}
 
 TECHNIQUES: dict[str, Technique] = {
     each.name: each
@@ -55,7 +56,7 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("mx", "macromolecular crystallography", None, {"image": IMAGES}),
         # A detector file that says nothing of what was done with it.
         Technique("image", "detector image of unstated technique", None, {"image": IMAGES}),
-        Technique("curve", "scattering curve of unstated technique", None, {"curve": CURVES}),
+        Technique("curve", "scattering curve of unstated technique", None, REDUCED),
     )
 }
 
