@@ -221,6 +221,8 @@ def lazy(dataset: h5py.Dataset, path: Path, *, block_bytes: int = BLOCK_BYTES) -
         chunks=(_frames_a_block(dataset, block_bytes), *dataset.shape[1:]),
         name=False,
         asarray=True,
+        # The source is a few strings and needs no task of its own.
+        inline_array=True,
         meta=np.empty((0,) * dataset.ndim, dataset.dtype),
     )
     return array

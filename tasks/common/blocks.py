@@ -1,0 +1,61 @@
+"""Apply kernels to blocks of frames on Dask: what a block gives is small, and lines up along frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+BlockKernel = Callable[..., NDArray[np.float64]]
+
+
+def each_frame(
+    kernel: BlockKernel, frames: da.Array, plan: Any, shape: tuple[int, ...], *more: da.Array
+) -> da.Array:
+    """`kernel(block, plan, ...)` for every block of frames, lined up along the frame axis, lazily.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes (k, y, x) frames, the plan and a block of each of `more`; returns (k, *shape).
+    frames : (n, y, x) dask array
+        Blocks along other axes are joined first, so that a kernel sees whole frames.
+    plan : any
+        What all blocks share. It enters the graph once, not once a block.
+    shape : tuple of int
+        Shape of the result for one frame.
+    more : (n, y, x) dask arrays
+        Cut into the same blocks as `frames`.
+
+    Returns
+    -------
+    (n, *shape) dask array
+        Reading a block and the kernel on it are one task, so frames never travel.
+    """
+    import dask
+    import dask.array as da
+
+    whole = frames.rechunk({axis: -1 for axis in range(1, frames.ndim)})
+    results: da.Array = da.map_blocks(
+        _apply,
+        whole,
+        *(other.rechunk(whole.chunks) for other in more),
+        kernel=kernel,
+        plan=dask.delayed(plan, pure=True, traverse=False),
+        drop_axis=list(range(1, frames.ndim)),
+        new_axis=list(range(1, 1 + len(shape))),
+        chunks=(whole.chunks[0], *shape),
+        dtype=np.float64,
+        meta=np.empty((0,) * (1 + len(shape))),
+    )
+    return results
+
+
+def _apply(*blocks: NDArray[Any], kernel: BlockKernel, plan: Any) -> NDArray[np.float64]:
+    frames, *more = blocks
+    return kernel(frames, plan, *more)
