@@ -1,0 +1,1 @@
+"""Formulas of one-dimensional small angle scattering: numpy in, numpy out, silent."""
