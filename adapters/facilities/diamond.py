@@ -1,11 +1,11 @@
-"""Diamond Light Source: CBF of beamline I19, whose true distance stands in the imgCIF part."""
+"""Diamond Light Source: CBF of beamline I19, whose true distance stands in the imgCIF part; NXmx masters."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.formats import cbf_header
+from adapters.formats import cbf_header, nxmx
 from adapters.formats.images import CBF, Described, ImageFile, describe_cbf
 from adapters.formats.promise import Promise
 from adapters.model import Flag, convert
@@ -39,3 +39,12 @@ def describe_i19(path: Path, promise: Promise) -> Described:
 
 
 I19_CBF = ImageFile("diamond_i19_cbf", recognises_i19, CBF.promise, describe_i19)
+
+NXMX_DIAMOND = replace(
+    nxmx.NXMX,
+    name="diamond_nxmx",
+    facility="diamond",
+    marker="entry/instrument/source/name",
+    marker_says="Diamond Light Source",
+    confidence=Confidence.INSTRUMENT,
+)

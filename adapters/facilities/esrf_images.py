@@ -18,7 +18,7 @@ MOST_HEADER_BYTES = 2**16
 
 
 def _beside(path: Path) -> dict[str, str]:
-    """The header of the curve that the beamline reduced from this frame; empty where there is none of BM29."""
+    """The header of the curve that BM29 reduced from this frame; empty where there is none."""
     curve = path.with_suffix(".dat")
     if not curve.is_file():
         return {}

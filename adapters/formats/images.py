@@ -176,7 +176,7 @@ def describe_plain(_: Path, promise: Promise) -> Described:
 
 
 def describe_ccd(_: Path, promise: Promise) -> Described:
-    """A camera that integrates: its digital units are not photons, and their variance is not their value."""
+    """A camera that integrates: its digital units are not photons, their variance not their value."""
     flag = Flag.caution(
         "not_photon_counting", "the camera's digital units are not photons: no Poisson errors"
     )

@@ -58,7 +58,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text at the first of the places that exists."""
+    """A text at the first of the places that exists; `place@name` is an attribute."""
 
     path: Places
 
@@ -72,13 +72,14 @@ class NexusLayout:
     name, technique, facility, instrument
         As they stand in metadata; None where the layout does not tell.
     marker, marker_says
-        A place that every file of the layout has, and what its text begins with.
+        A place that every file of the layout has (`place@name` for an attribute), and
+        what its text begins with.
     arrays
         Variables by name; `counts` may be one image, which becomes a stack of one.
     numbers, texts
         Metadata fields by name; `energy_kev` becomes the wavelength.
     mask
-        Place of a NeXus pixel mask, whose low 16 bits reject.
+        Places of a NeXus pixel mask, whose low 16 bits reject.
     dectris
         Whether the counts mark pixels without data as Dectris detectors do.
     raw
@@ -96,7 +97,7 @@ class NexusLayout:
     marker_says: str | None = None
     numbers: Mapping[str, Number] = field(default_factory=dict)
     texts: Mapping[str, Text] = field(default_factory=dict)
-    mask: str | None = None
+    mask: Places = ()
     dectris: bool = False
     raw: tuple[str, ...] = ()
     confidence: Confidence = Confidence.INSTRUMENT
@@ -113,7 +114,7 @@ class NexusLayout:
 
     def marked(self, file: h5py.File) -> bool:
         """Whether the marker is there and says what it must."""
-        if not hdf5.has(file, self.marker):
+        if first_place(file, self.marker) is None:
             return False
         return self.marker_says is None or (text(file, self.marker) or "").startswith(self.marker_says)
 
@@ -154,7 +155,8 @@ class NexusLayout:
         energy = values.pop("energy_kev", None)
         if values.get("wavelength_angstrom") is None and energy:
             values["wavelength_angstrom"] = HC_KEV_ANGSTROM / energy
-        said = {"facility": self.facility, "instrument": self.instrument, **values}
+        said: dict[str, Any] = {"facility": self.facility, "instrument": self.instrument}
+        said |= {name: value for name, value in values.items() if value is not None}
         raw = {place: kept(file, place) for place in self.raw if hdf5.has(file, place)}
         return located(Metadata(technique=self.technique, raw=raw, **said)), tuple(flags)
 
@@ -173,8 +175,8 @@ class NexusLayout:
         return (array.dims, found, {"units": units(stored) or array.unit, **sentinels})
 
     def _mask(self, file: h5py.File, path: Path, found: Mapping[str, Any]) -> da.Array | None:
-        if self.mask and hdf5.has(file, self.mask):
-            return pixel_mask(file, self.mask, path)
+        if (place := first_place(file, self.mask)) is not None:
+            return pixel_mask(file, place, path)
         if "counts" not in found:
             return None
         _, counts, attributes = found["counts"]
@@ -184,7 +186,15 @@ class NexusLayout:
 def first_place(file: h5py.Group, places: Places) -> str | None:
     """The first of the places that is there; a dead link counts, so that it is told."""
     candidates = (places,) if isinstance(places, str) else places
-    return next((place for place in candidates if hdf5.has(file, place)), None)
+    return next((place for place in candidates if _there(file, place)), None)
+
+
+def _there(file: h5py.Group, place: str) -> bool:
+    name, _, attribute = place.partition("@")
+    if not attribute:
+        return hdf5.has(file, name)
+    item = file.get(name or "/")
+    return item is not None and attribute in item.attrs
 
 
 def units(dataset: h5py.Dataset) -> str | None:
@@ -224,6 +234,9 @@ def text(file: h5py.Group, places: Places) -> str | None:
     place = first_place(file, places)
     if place is None:
         return None
+    name, _, attribute = place.partition("@")
+    if attribute:
+        return hdf5.text(file[name or "/"].attrs[attribute]) or None
     stored = hdf5.require(file, place)
     return hdf5.text(stored) or None if stored.dtype.kind in "SOU" else None
 
