@@ -37,16 +37,16 @@ def each_frame(
     (n, *shape) dask array
         Reading a block and the kernel on it are one task, so frames never travel.
     """
-    import dask
     import dask.array as da
+    from dask.delayed import delayed
 
-    whole = frames.rechunk({axis: -1 for axis in range(1, frames.ndim)})
+    whole = frames.rechunk(dict.fromkeys(range(1, frames.ndim), -1))
     results: da.Array = da.map_blocks(
         _apply,
         whole,
         *(other.rechunk(whole.chunks) for other in more),
         kernel=kernel,
-        plan=dask.delayed(plan, pure=True, traverse=False),
+        plan=delayed(plan, pure=True, traverse=False),
         drop_axis=list(range(1, frames.ndim)),
         new_axis=list(range(1, 1 + len(shape))),
         chunks=(whole.chunks[0], *shape),

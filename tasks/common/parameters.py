@@ -35,7 +35,7 @@ class GeometryParameters(Values):
     )
     orientation: OrientationWord | None = Field(
         None,
-        description="How the stored image must be turned before the beam centre applies; empty takes the file's",
+        description="How the stored image is turned before the beam centre applies; empty takes the file's",
     )
 
 
@@ -66,7 +66,7 @@ class IntegrationParameters(Values):
     )
     masked_rectangles: tuple[tuple[int, int, int, int], ...] = Field(
         (),
-        description="Rectangles to leave out, each as x0, y0, x1, y1 in pixels of the stored image, ends excluded",
+        description="Rectangles to leave out: x0, y0, x1, y1 in pixels of the stored image, ends excluded",
     )
 
     @model_validator(mode="after")
@@ -99,7 +99,7 @@ class NormalizationParameters(Values):
     )
     absolute_scale: PositiveFloat | None = Field(
         None,
-        description="Factor from the normalised curve to 1/cm, from water or glassy carbon; empty stays relative",
+        description="Factor from the normalised curve to 1/cm, by a standard; empty stays relative",
     )
     absolute_scale_uncertainty: float | None = Field(
         None, ge=0, description="Relative standard uncertainty of the absolute scale (0.05 is 5 %)"
