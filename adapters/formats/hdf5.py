@@ -162,8 +162,22 @@ def absent_sources(dataset: h5py.Dataset) -> list[str]:
     if not dataset.is_virtual:
         return []
     home = Path(dataset.file.filename).resolve().parent
-    names = dict.fromkeys(source.file_name for source in dataset.virtual_sources())
-    return [name for name in names if name != "." and not (home / name).exists()]
+    sources = dataset.virtual_sources()
+    names = dict.fromkeys(source.file_name for source in sources if source.file_name != ".")
+    inside = dict.fromkeys(source.dset_name for source in sources if source.file_name == ".")
+    return [name for name in names if not (home / name).exists()] + [
+        behind for name in inside if (behind := _absent_behind(dataset.file, name))
+    ]
+
+
+def _absent_behind(file: h5py.File, name: str) -> str:
+    """What the dataset `name` of the same file leads to, if that is not there; else nothing."""
+    try:
+        file[name]
+    except (KeyError, OSError):
+        link = file.get(name, getlink=True)
+        return str(link.filename) if isinstance(link, h5py.ExternalLink) else name
+    return ""
 
 
 def require(file: h5py.Group, name: str) -> h5py.Dataset:
@@ -186,12 +200,10 @@ def _is_link(file: h5py.Group, name: str) -> bool:
     parent: Any = file
     for part in name.strip("/").split("/"):
         link = parent.get(part, getlink=True) if isinstance(parent, h5py.Group) else None
-        if isinstance(link, (h5py.SoftLink, h5py.ExternalLink)):
-            return True
         try:
             parent = parent[part]
-        except (KeyError, TypeError):
-            return False
+        except (KeyError, TypeError, OSError):
+            return isinstance(link, (h5py.SoftLink, h5py.ExternalLink))
     return False
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import dask.array as da
 
 VERSION = "1"
+ASSUMED = "unit_assumed"
 UNITS = ("units", "unit")
 Places = str | tuple[str, ...]
 
@@ -158,7 +159,7 @@ class NexusLayout:
         said: dict[str, Any] = {"facility": self.facility, "instrument": self.instrument}
         said |= {name: value for name, value in values.items() if value is not None}
         raw = {place: kept(file, place) for place in self.raw if hdf5.has(file, place)}
-        return located(Metadata(technique=self.technique, raw=raw, **said)), tuple(flags)
+        return located(Metadata(technique=self.technique, raw=raw, **said)), in_one_flag(flags)
 
     def _variable(self, file: h5py.File, path: Path, array: Array) -> Any:
         if not array.needed and not hdf5.has(file, array.path):
@@ -181,6 +182,18 @@ class NexusLayout:
             return None
         _, counts, attributes = found["counts"]
         return bad_pixels(counts, attributes)
+
+
+def in_one_flag(flags: list[Flag]) -> tuple[Flag, ...]:
+    """The flags, with those of units that were assumed made one."""
+    assumed = [flag.message for flag in flags if flag.code == ASSUMED]
+    others = tuple(flag for flag in flags if flag.code != ASSUMED)
+    if not assumed:
+        return others
+    return (
+        *others,
+        Flag.info(ASSUMED, f"no unit is stated for {', '.join(assumed)}: that of the layout is used"),
+    )
 
 
 def first_place(file: h5py.Group, places: Places) -> str | None:
@@ -217,7 +230,7 @@ def number(file: h5py.Group, wanted: Number, path: Path, flags: list[Flag]) -> f
         flags.append(Flag.caution("unit_missing", f"{place} is {value:g} of no stated unit, and is not used"))
         return None
     if stated is None:
-        flags.append(Flag.info("unit_assumed", f"{place} states no unit; the layout means {wanted.unit}"))
+        flags.append(Flag.info(ASSUMED, f"{place} ({wanted.unit})"))
     return convert(value, stated or str(wanted.unit), wanted.to, f"{path}:{place}")
 
 
