@@ -1,0 +1,113 @@
+"""Where a step's Dask graph runs: threads here, processes here, or a cluster at an address."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from configs.load import Values
+
+if TYPE_CHECKING:
+    import dask.array as da
+    from distributed import Client
+
+Kind = Literal["threads", "local", "address"]
+
+
+class Cluster(Values):
+    """Which workers there are, and below which size of data they are not worth starting."""
+
+    kind: Kind = Field("threads", description="threads in this process, local processes, or an address")
+    workers: PositiveInt | None = Field(
+        None, description="Worker processes or threads; empty takes the cores"
+    )
+    threads_per_worker: PositiveInt = Field(1, description="Threads in each local worker process")
+    memory_gib: PositiveFloat | None = Field(None, description="Memory limit of each local worker")
+    address: str | None = Field(None, description="Address of a running Dask scheduler")
+    threads_below_mib: float = Field(256, ge=0, description="Data smaller than this stay in threads")
+
+
+Arrived = Callable[[int, NDArray[Any]], None]
+
+
+def stream(array: da.Array, cluster: Cluster, arrived: Arrived, *, input_bytes: int) -> None:
+    """Compute `array` block by block along its first axis; `arrived(start, block)` takes each.
+
+    Blocks may arrive in any order and are not kept, so memory does not grow with their
+    number. Where they are computed is decided by `cluster` and by `input_bytes`.
+    """
+    starts = np.concatenate([[0], np.cumsum(array.chunks[0])[:-1]]).astype(int)
+    blocks = [array.blocks[index] for index in range(array.numblocks[0])]
+    with _client(cluster, input_bytes / 2**20) as client:
+        if client is None:
+            _in_threads(blocks, starts, cluster, arrived)
+        else:
+            _on_workers(client, blocks, starts, arrived)
+
+
+def _in_threads(blocks: list[da.Array], starts: NDArray[np.int_], cluster: Cluster, arrived: Arrived) -> None:
+    from dask.base import compute
+
+    workers = cluster.workers or cores()
+    # A few blocks a thread at once: enough to keep all busy, few enough to bound memory.
+    step = 2 * workers
+    for first in range(0, len(blocks), step):
+        some = blocks[first : first + step]
+        for start, block in zip(
+            starts[first : first + step],
+            compute(*some, scheduler="threads", num_workers=workers),
+            strict=True,
+        ):
+            arrived(int(start), block)
+
+
+def _on_workers(client: Client, blocks: list[da.Array], starts: NDArray[np.int_], arrived: Arrived) -> None:
+    from distributed import as_completed
+
+    futures: list[Any] = client.compute(blocks)
+    place = dict(zip((future.key for future in futures), starts, strict=True))
+    waiting = as_completed(futures, with_results=True)
+    del futures
+    for future, block in waiting:
+        arrived(int(place[future.key]), block)
+        # Let go of the block on its worker now, not when all are done.
+        future.release()
+
+
+@contextmanager
+def _client(cluster: Cluster, mib: float) -> Iterator[Client | None]:
+    if cluster.kind == "threads" or mib < cluster.threads_below_mib:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    if cluster.kind == "address":
+        if cluster.address is None:
+            raise ValueError("a cluster of kind 'address' needs the address of its scheduler")
+        with Client(cluster.address, set_as_default=False) as client:
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=cluster.workers or cores(),
+            threads_per_worker=cluster.threads_per_worker,
+            memory_limit=f"{cluster.memory_gib}GiB" if cluster.memory_gib else "auto",
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        ) as local,
+        Client(local, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def cores() -> int:
+    """Cores this process may use, which a batch system may have cut below the machine's."""
+    import os
+
+    return len(os.sched_getaffinity(0))
