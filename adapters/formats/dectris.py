@@ -15,6 +15,7 @@ from adapters.errors import AdapterError, DanglingLinkError, LayoutError, StillW
 from adapters.formats import hdf5, late, nxmx
 from adapters.formats.frames import as_frames, dataset, dectris_sentinels
 from adapters.formats.nexus import NexusLayout, Text, first_place, one_value, pixel_mask
+from adapters.formats.virtual import require_sources
 from adapters.model import Flag, Measurement, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
 
@@ -69,7 +70,7 @@ class DectrisMaster:
         try:
             with hdf5.opened(path) as file:
                 if hdf5.has(file, FRAMES):
-                    hdf5.require(file, FRAMES)
+                    require_sources(hdf5.require(file, FRAMES))
                 found, promised = parts(file, path), promised_frames(file)
             files = [part.file for part in found]
             if missing := [part for part in found if not part.file.exists()]:
@@ -165,6 +166,7 @@ def joined(found: Sequence[Part], path: Path) -> tuple[da.Array, np.ndarray[Any,
             raise DanglingLinkError(path, f"{part.name} -> {part.file.name}")
         with hdf5.opened(part.file) as file:
             stored = hdf5.require(file, part.place)
+            require_sources(stored)
             arrays.append(_three_dimensional(hdf5.lazy(stored, part.file), part))
             numbers.append(image_numbers(stored, file))
     if len({(array.shape[1:], array.dtype) for array in arrays}) > 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from adapters.errors import AdapterError, LayoutError
+from adapters.errors import AdapterError, LayoutError, StillWritingError
 from adapters.formats import hdf5
 from adapters.formats.frames import (
     REJECTED_BITS,
@@ -20,6 +20,7 @@ from adapters.formats.frames import (
     dectris_sentinels,
     located,
 )
+from adapters.formats.virtual import require_sources
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness, convert
 from adapters.model.metadata import HC_KEV_ANGSTROM
 from adapters.protocol import Confidence, Probe
@@ -127,8 +128,14 @@ class NexusLayout:
         try:
             with hdf5.opened(path) as file:
                 for array in self.arrays.values():
-                    if array.needed and 0 in hdf5.require(file, array.path).shape:
-                        return Readiness.broken(f"{path} holds no data in {array.path} yet")
+                    if not array.needed and not hdf5.has(file, array.path):
+                        continue
+                    stored = hdf5.require(file, array.path)
+                    require_sources(stored)
+                    if 0 in stored.shape:
+                        return Readiness.broken(f"{path} holds no data in {array.path}")
+        except StillWritingError as error:
+            return Readiness.wait(str(error))
         except AdapterError as error:
             return Readiness.broken(str(error))
         return Readiness.ready()
@@ -165,6 +172,7 @@ class NexusLayout:
         if not array.needed and not hdf5.has(file, array.path):
             return None
         stored = hdf5.require(file, array.path)
+        require_sources(stored)
         found = hdf5.lazy(stored, path)
         if array.dims == ("frame", "y", "x"):
             found = as_frames(found, str(path))

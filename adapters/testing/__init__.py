@@ -1,10 +1,23 @@
-"""What proves a reader right: the conformance kit and writers of small samples; needs pytest."""
+"""What proves a reader right: the conformance kit and writers of small samples; the kit needs pytest."""
 
-import pytest
+from __future__ import annotations
 
-# The kit's asserts explain themselves only if pytest rewrites them before they are imported.
-pytest.register_assert_rewrite("adapters.testing.conformance")
+from typing import TYPE_CHECKING, Any
 
-from adapters.testing.conformance import AdapterConformance, Sample, write_strangers  # noqa: E402
+if TYPE_CHECKING:
+    from adapters.testing.conformance import AdapterConformance, Sample, write_strangers
 
 __all__ = ["AdapterConformance", "Sample", "write_strangers"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily, so that the command can use its neighbours where pytest is not installed.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import pytest
+
+    # The kit's asserts explain themselves only if pytest rewrites them before they are imported.
+    pytest.register_assert_rewrite("adapters.testing.conformance")
+    from adapters.testing import conformance
+
+    return getattr(conformance, name)
