@@ -205,9 +205,10 @@ def _labels(header: Sequence[str], width: int) -> list[tuple[str, str | None]] |
     lines = [line for line in header if line.strip(" #\t\r\n")][-6:]
     for line in reversed(lines):
         names = _names(line, width)
-        if names and (
-            any(ROLES["q"].match(name) for name, _ in names) or (line is lines[-1] and _words(names))
-        ):
+        if not names:
+            continue
+        has_q = any(ROLES["q"].match(name) for name, _ in names)
+        if has_q or (line is lines[-1] and _words(names)):
             return names
     return None
 
