@@ -18,7 +18,8 @@ def compressed(group: h5py.Group, name: str, frames: Image) -> h5py.Dataset:
     import hdf5plugin
 
     packing = hdf5plugin.Bitshuffle(nelems=0, cname="lz4")
-    return group.create_dataset(name, data=frames, chunks=(1, *frames.shape[1:]), **packing)
+    shape = frames.shape[1:]
+    return group.create_dataset(name, data=frames, chunks=(1, *shape), maxshape=(None, *shape), **packing)
 
 
 def write_data_file(path: Path, frames: Image, first: int = 1) -> Path:
