@@ -97,15 +97,16 @@ def fit(q: Floats, intensity: Floats, errors: Floats) -> tuple[float, float, Flo
         raise ValueError("a Guinier fit needs three points or more with a positive mean")
     x = q**2 / 3
     design = np.column_stack([np.ones_like(x), -x])
-    log_model = np.full_like(x, np.log(np.average(intensity, weights=errors**-2.0)))
+    log_model: Floats = np.full_like(x, np.log(np.average(intensity, weights=errors**-2.0)))
     solution: Floats = np.zeros(2)
     covariance: Floats = np.eye(2)
     for _ in range(30):
         model = np.exp(np.clip(log_model, -700, 700))
         weights = (model / errors) ** 2
         working = log_model + np.clip((intensity - model) / model, -5, 5)
-        covariance = np.linalg.pinv((design.T * weights) @ design)
-        previous, solution = solution, covariance @ (design.T @ (weights * working))
+        covariance = np.asarray(np.linalg.pinv((design.T * weights) @ design), dtype=np.float64)
+        previous = solution
+        solution = covariance @ (design.T @ (weights * working))
         log_model = design @ solution
         if np.allclose(previous, solution, rtol=1e-10, atol=0):
             break
@@ -256,7 +257,7 @@ def _best(
             squared,
             covariance,
             spread,
-            fits.curvature[place],
+            float(fits.curvature[place]),
         )
     return None
 

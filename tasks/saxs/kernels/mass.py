@@ -18,7 +18,7 @@ WATER_ELECTRONS_PER_CM3 = 3.34e23
 # Mass in dalton is (Vc²/Rg)/0.1231 for proteins, angstrom throughout.
 PROTEIN_CORRELATION = 0.1231
 # How far these routes stray from known masses of globular proteins, relative.
-CORRELATION_SPREAD = 0.10
+CORRELATION_SPREAD = 0.12
 CORRECTED_SPREAD = 0.10
 POROD_SPREAD = 0.20
 POROD_ANGSTROM3_PER_DALTON = 1.6
@@ -40,7 +40,7 @@ def _mass(kda: float, *relative: float) -> Mass:
 def by_correlation(vc: float, vc_error: float, radius: float, radius_error: float) -> Mass:
     r"""Mass from volume of correlation (angstrom²) and Rg (angstrom): :math:`V_c^2/R_g/0.1231` Da.
 
-    For proteins, with V_c integrated to 0.3 1/angstrom. A calibration spread of 10 %
+    For proteins, with V_c integrated to 0.3 1/angstrom. A calibration spread of 12 %
     is part of the error.
 
     References
