@@ -164,7 +164,7 @@ def _lost(numbers: np.ndarray[Any, Any] | None) -> int:
     """Numbers that the detector gave to frames between the first and the last, and that are not there."""
     if numbers is None or not len(numbers):
         return 0
-    return int(numbers.max() - numbers.min() + 1 - len(np.unique(numbers)))
+    return int(numbers.max()) - int(numbers.min()) + 1 - len(np.unique(numbers))
 
 
 def _sequence(group: h5py.Group, stored: h5py.Dataset, flags: list[Flag]) -> np.ndarray[Any, Any] | None:

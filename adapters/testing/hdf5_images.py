@@ -168,7 +168,7 @@ def write_cosaxs(
     home.mkdir(parents=True, exist_ok=True)
     part = home / f"scan-0001_{detector}.h5"
     numbers = np.arange(len(frames), dtype="u4") if sequence is None else sequence
-    lost = int(numbers.max() - numbers.min() + 1 - len(numbers)) if len(numbers) else 0
+    lost = int(numbers.max()) - int(numbers.min()) + 1 - len(numbers) if len(numbers) else 0
     with h5py.File(part, "w") as file:
         group = file.create_group(f"entry/instrument/{detector}")
         compressed(group, "data", frames)

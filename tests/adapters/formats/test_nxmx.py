@@ -11,7 +11,7 @@ from adapters.errors import MissingSourceError, TruncatedFileError, UnitError
 from adapters.facilities.diamond import NXMX_DIAMOND
 from adapters.formats.nxmx import NXMX, NxmxLayout, aware
 from adapters.model import State
-from adapters.registry import registry
+from adapters.registry import open_run, registry
 from adapters.testing import AdapterConformance, Sample
 from adapters.testing.hdf5_images import write_nxmx
 from adapters.testing.images import Fault, held_open
@@ -31,15 +31,12 @@ class TestNxmx(AdapterConformance):
         return Sample(path, {"frame": 5, "y": 4, "x": 5}, {"counts": FRAMES.sum()}, stated)
 
 
-class TestDiamond(AdapterConformance):
-    @pytest.fixture
-    def adapter(self) -> NxmxLayout:
-        return NXMX_DIAMOND
+def test_a_file_of_diamond_is_read_as_such(tmp_path: Path) -> None:
+    run = open_run(write_nxmx(tmp_path, FRAMES, source="Diamond Light Source"))
 
-    @pytest.fixture
-    def sample(self, tmp_path: Path) -> Sample:
-        path = write_nxmx(tmp_path, FRAMES, source="Diamond Light Source")
-        return Sample(path, {"frame": 5}, {"counts": FRAMES.sum()}, {"facility": "diamond"})
+    assert run.provenance.adapter == NXMX_DIAMOND.name
+    assert (run.metadata.facility, run.metadata.technique) == ("diamond", "mx")
+    np.testing.assert_array_equal(run.data["counts"].values, FRAMES)
 
 
 def test_a_young_file_waits_for_its_sources(tmp_path: Path) -> None:
