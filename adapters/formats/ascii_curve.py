@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy as np
 from adapters.errors import AdapterError, LayoutError
 from adapters.formats import text
 from adapters.formats.curve import Columns, Read, measurement
-from adapters.formats.q_unit import ASSUMPTION, by_convention, by_geometry, by_label, settled
+from adapters.formats.q_unit import TakesQUnit, by_convention, by_geometry, by_label, settled
 from adapters.formats.text import Floats, Said, Table
 from adapters.model import Flag, Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 # Layouts that readers of their own know better.
 OTHERS = re.compile(
@@ -43,7 +43,7 @@ MOST_TURNS = 0.1
 
 
 @dataclass(frozen=True)
-class AsciiCurve:
+class AsciiCurve(TakesQUnit):
     """A reader of text curves; a facility's own layout is this with a marker and its convention.
 
     `quantities` fill metadata fields, `remarks` go to `raw`, and `cautions` are flags
@@ -59,16 +59,6 @@ class AsciiCurve:
     quantities: tuple[Said, ...] = ()
     remarks: tuple[Said, ...] = ()
     cautions: tuple[tuple[str, str, str], ...] = ()
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """INSTRUMENT by the marker, CONTENT by a label with a unit, SIGNATURE by columns of numbers."""
@@ -121,7 +111,8 @@ class AsciiCurve:
             intensity_unit=intensity_unit,
             fields=fields,
             raw=text.quantities(header, self.remarks),
-            flags=(*flags, *cautions),
+            # A facility's own layout has its columns in an order that is known.
+            flags=(*(flags if self.marker is None else ()), *cautions),
         )
         return measurement(path, self.name, columns, unit, read)
 

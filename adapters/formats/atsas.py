@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adapters.errors import AdapterError, LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.formats.curve import Columns, Read, measurement
-from adapters.formats.q_unit import ASSUMPTION, by_convention, settled
+from adapters.formats.q_unit import TakesQUnit, by_convention, settled
 from adapters.formats.text import Said, Table
 from adapters.model import Flag, Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 WRITER = "cbf-primus"
 QUANTITIES = (
@@ -39,7 +39,7 @@ CHANNELS = re.compile(r"^Channels from\s+\d+ to\s+\d+\s+Number of frames average
 
 
 @dataclass(frozen=True)
-class AtsasCurve:
+class AtsasCurve(TakesQUnit):
     """A reader of .dat files written by cbf-primus; a beamline's own is this with a marker."""
 
     name: str = "embl_dat"
@@ -48,16 +48,6 @@ class AtsasCurve:
     instrument: str | None = None
     marker: str | None = None
     writes_q_in: str | None = "1/nm"
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """INSTRUMENT by the marker in head or footer, else CONTENT by the writer's name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.formats.curve import Columns, Read, measurement
-from adapters.formats.q_unit import ASSUMPTION, Evidence, by_geometry, settled
+from adapters.formats.q_unit import Evidence, TakesQUnit, by_geometry, settled
 from adapters.formats.text import Floats
 from adapters.model import Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 DATA, HEADER = "### DATA:", "### HEADER:"
 IMAGE = re.compile(r"\.(tiff?|cbf|edf|h5|img|sfrm|mccd)$", re.IGNORECASE)
@@ -34,7 +34,7 @@ EXPOSURES = ("Exposure_time", "exposure_time", "det_exposure_time")
 
 
 @dataclass(frozen=True)
-class BioxtasCurve:
+class BioxtasCurve(TakesQUnit):
     """A reader of RAW's .dat files; an instrument's own is this with a marker."""
 
     name: str = "bioxtas_raw"
@@ -42,16 +42,6 @@ class BioxtasCurve:
     facility: str | None = None
     instrument: str | None = None
     marker: str | None = None
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """INSTRUMENT by the marker, else CONTENT by RAW's section titles."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import numpy as np
 from adapters.errors import AdapterError, LayoutError, TruncatedFileError
 from adapters.formats import bioxtas, text
 from adapters.formats.curve import VERSION, Columns, dataset, stated_or_arbitrary
-from adapters.formats.q_unit import ASSUMPTION, CANONICAL, Settled, settled
+from adapters.formats.q_unit import CANONICAL, Settled, TakesQUnit, settled
 from adapters.formats.text import Floats, Said
 from adapters.model import Measurement, Metadata, Provenance, Readiness, merged
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 GNOM_TITLE = re.compile(r"####\s+G N O M\s")
 BIFT_TITLE = re.compile(r"\A# BIFT\b")
@@ -56,20 +56,10 @@ class Transform:
 
 
 @dataclass(frozen=True)
-class Gnom:
+class Gnom(TakesQUnit):
     """A reader of GNOM's .out files, which state no unit of length."""
 
     name: str = "gnom"
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """CONTENT by the title."""
@@ -85,20 +75,10 @@ class Gnom:
 
 
 @dataclass(frozen=True)
-class Bift:
+class Bift(TakesQUnit):
     """A reader of BioXTAS RAW's .ift files, which state no unit of length."""
 
     name: str = "bioxtas_ift"
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """CONTENT by the title."""

@@ -17,7 +17,7 @@ from adapters.formats.cansas_unit import LEGAL_INTENSITY, SPELLINGS
 from adapters.formats.cansas_xml import technique
 from adapters.formats.curve import Columns, Read, measurement
 from adapters.formats.nxcansas_writer import NxCanSas, write
-from adapters.formats.q_unit import Evidence, Settled, settled
+from adapters.formats.q_unit import Evidence, Settled, TakesQUnit, settled
 from adapters.formats.text import Floats
 from adapters.model import TECHNIQUES, Flag, Measurement, Readiness, convert
 from adapters.protocol import Confidence, Probe
@@ -46,7 +46,7 @@ CLASSES = {"source": "SASsource", "detector": "SASdetector", "sample": "SASsampl
 
 
 @dataclass(frozen=True)
-class NxCanSasReader:
+class NxCanSasReader(TakesQUnit):
     """A reader of NXcanSAS in one and two dimensions."""
 
     name: str = "nxcansas"
@@ -81,8 +81,10 @@ class NxCanSasReader:
             intensity = _values(hdf5.require(data, _signal(data)))
             errors = _uncertainty(data, _signal(data), "Idev")
             if "Qx" in data and "Qy" in data:
-                return _map(path, self.name, data, (intensity, errors), read)
-            return _curve(path, self.name, data, (intensity, errors), read)
+                unit = _settled(path, data["Qx"], self.q_unit)
+                return _map(path, self.name, data, (intensity, errors), unit, read)
+            unit = _settled(path, hdf5.require(data, "Q"), self.q_unit)
+            return _curve(path, self.name, data, (intensity, errors), unit, read)
 
 
 def _entries(file: h5py.File) -> Iterator[h5py.Group]:
@@ -140,25 +142,35 @@ def _uncertainty(data: h5py.Group, of: str, usual: str) -> Floats | None:
 
 
 def _unit(dataset: h5py.Dataset) -> str | None:
-    said = hdf5.text(dataset.attrs.get("units", ""))
+    # Drafts of the definition spell the attribute in the singular.
+    said = hdf5.text(dataset.attrs.get("units", dataset.attrs.get("unit", "")))
     return SPELLINGS.get(said.lower(), said) or None
 
 
 def _curve(
-    path: Path, adapter: str, data: h5py.Group, values: tuple[Floats, Floats | None], read: Read
+    path: Path,
+    adapter: str,
+    data: h5py.Group,
+    values: tuple[Floats, Floats | None],
+    unit: Settled,
+    read: Read,
 ) -> Measurement:
-    dataset = hdf5.require(data, "Q")
-    q = _values(dataset)
+    q = _values(data["Q"])
     if q.ndim != 1 or values[0].ndim > 2 or values[0].shape[-1] != q.size:
         raise LayoutError(
             path, f"Q is {q.shape} and I is {values[0].shape}: neither a curve nor a regular map"
         )
     columns = Columns(q, values[0], values[1], _uncertainty(data, "Q", "Qdev"))
-    return measurement(path, adapter, columns, _settled(path, dataset), read)
+    return measurement(path, adapter, columns, unit, read)
 
 
 def _map(
-    path: Path, adapter: str, data: h5py.Group, values: tuple[Floats, Floats | None], read: Read
+    path: Path,
+    adapter: str,
+    data: h5py.Group,
+    values: tuple[Floats, Floats | None],
+    unit: Settled,
+    read: Read,
 ) -> Measurement:
     qx, qy = _values(data["Qx"]), _values(data["Qy"])
     intensity, errors = values
@@ -171,13 +183,13 @@ def _map(
         axes = plane.grid_axes(path, qx, qy)
     else:
         raise LayoutError(path, f"Qx is {qx.shape}, Qy {qy.shape} and I {intensity.shape}")
-    return plane.measurement(path, adapter, axes, (intensity, errors), _settled(path, data["Qx"]), read)
+    return plane.measurement(path, adapter, axes, (intensity, errors), unit, read)
 
 
-def _settled(path: Path, dataset: h5py.Dataset) -> Settled:
+def _settled(path: Path, dataset: h5py.Dataset, assumed: str | None) -> Settled:
     unit = _unit(dataset)
     stated = None if unit is None else Evidence(unit, f"the attribute of {dataset.name}")
-    return settled(path, (stated,))
+    return settled(path, (stated,), assumed)
 
 
 def _read(file: h5py.File, entry: h5py.Group, data: h5py.Group) -> Read:

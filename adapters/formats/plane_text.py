@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.errors import AdapterError, LayoutError, TruncatedFileError
 from adapters.formats import plane, text
 from adapters.formats.curve import Read
-from adapters.formats.q_unit import ASSUMPTION, by_label, settled
+from adapters.formats.q_unit import TakesQUnit, by_label, settled
 from adapters.model import Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 TITLE = re.compile(r"^Data columns Qx - Qy - I\(Qx,Qy\) - err\(I\)\s*\nASCII data", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class PlaneText:
+class PlaneText(TakesQUnit):
     """A reader of the four-column form: qx, qy, intensity, uncertainty."""
 
     name: str = "plane_text"
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """CONTENT by the title."""

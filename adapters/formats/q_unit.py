@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -30,6 +31,22 @@ LABELS = (
     re.compile(r"\b[qs](?:x|y)?\s*[\(\[\{]\s*(?P<unit>[^\)\]\}|]+?)\s*[\)\]\}]", re.IGNORECASE),
     re.compile(r"\bq_(?P<unit>nm\^-1|A\^-1)", re.IGNORECASE),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakesQUnit:
+    """A reader that can be told the unit of q for files that do not say it."""
+
+    q_unit: str | None = None
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Names of the quantities that can be supplied."""
+        return (ASSUMPTION,)
+
+    def assuming(self, assumed: Mapping[str, str]) -> Self:
+        """The same reader with the unit of q in hand."""
+        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
 
 @dataclass(frozen=True, slots=True)

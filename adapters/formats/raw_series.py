@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,18 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError
 from adapters.formats import bioxtas, hdf5
 from adapters.formats.curve import Columns, Read, measurement
-from adapters.formats.q_unit import ASSUMPTION, settled
+from adapters.formats.q_unit import TakesQUnit, settled
 from adapters.model import Flag, Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 KIND = "RAW_Series"
 
 
 @dataclass(frozen=True)
-class RawSeries:
+class RawSeries(TakesQUnit):
     """A reader of RAW's series; frames are joined by their numbers."""
 
     name: str = "bioxtas_series"
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """CONTENT by the attribute that names the kind of file."""

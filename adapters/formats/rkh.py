@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy as np
 from adapters.errors import AdapterError, LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.formats.curve import Columns, Read, measurement
-from adapters.formats.q_unit import ASSUMPTION, by_convention, by_label, settled
+from adapters.formats.q_unit import TakesQUnit, by_convention, by_label, settled
 from adapters.formats.text import Floats
 from adapters.model import Measurement, Readiness
-from adapters.protocol import Adapter, Confidence, Probe
+from adapters.protocol import Confidence, Probe
 
 HEADER_LINES = 5
 FORMAT = re.compile(r"^\s*\d+ \(F12\.5,2E16\.6\)\s*$")
@@ -23,7 +23,7 @@ MAP = re.compile(r"^\s*\d+ q.*\n\s*\d+ q.*\n\s*0 ", re.IGNORECASE | re.MULTILINE
 
 
 @dataclass(frozen=True)
-class RkhCurve:
+class RkhCurve(TakesQUnit):
     """A reader of one-dimensional RKH files; an instrument's own is this with a marker."""
 
     name: str = "rkh"
@@ -31,16 +31,6 @@ class RkhCurve:
     facility: str | None = None
     marker: str | None = None
     writes_q_in: str | None = None
-    q_unit: str | None = None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Names of the quantities that can be supplied."""
-        return (ASSUMPTION,)
-
-    def assuming(self, assumed: Mapping[str, str]) -> Adapter:
-        """The same reader with the unit of q in hand."""
-        return replace(self, q_unit=assumed.get(ASSUMPTION, self.q_unit))
 
     def probe(self, probe: Probe) -> Confidence:
         """INSTRUMENT by the marker in the first line, else CONTENT by the format line."""
