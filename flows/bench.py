@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,3 +67,17 @@ def work_folder(bench: Path) -> Path:
     folder = bench.with_name(f"{bench.name}.work")
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def left(bench: Path, name: str) -> bool:
+    """Whether a step left something under `name`."""
+    return (work_folder(bench) / f"{name}.h5").exists()
+
+
+@contextmanager
+def worked_beside(bench: Path) -> Iterator[None]:
+    """Leaves may lie beside `bench` inside; they are gone afterwards."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(work_folder(bench), ignore_errors=True)

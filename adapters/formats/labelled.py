@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import h5py
@@ -27,6 +28,8 @@ def write_group(group: h5py.Group, data: xr.Dataset, signal: str | None = None) 
         for key, value in variable.attrs.items():
             if isinstance(value, PLAIN):
                 stored.attrs[str(key)] = value
+    # JSON keeps text, numbers and truth apart, which attributes of HDF5 do not.
+    group.attrs["about"] = json.dumps({str(key): _plain(value) for key, value in data.attrs.items()})
     group.attrs["coordinates"] = [str(name) for name in data.coords]
 
 
@@ -45,7 +48,12 @@ def read_group(group: h5py.Group) -> xr.Dataset:
     return xr.Dataset(
         {name: each for name, each in variables.items() if name not in coordinates},
         coords={name: each for name, each in variables.items() if name in coordinates},
+        attrs=json.loads(group.attrs["about"]),
     )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _words(values: Any) -> list[str]:

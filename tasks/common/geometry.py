@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -139,8 +140,9 @@ def _pixel_maps(geometry: Geometry, shape: tuple[int, int]) -> PixelMaps:
 
 def pyfai(geometry: Geometry, shape: tuple[int, int]) -> Any:
     """The same geometry as an object of pyFAI."""
+    # Without this pyFAI remarks on import that there is no OpenCL, which is not asked for.
+    logging.getLogger("silx.opencl").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
-        # pyFAI's optional parts warn on import about drivers that are not needed here.
         warnings.simplefilter("ignore")
         from pyFAI.detectors import Detector
         from pyFAI.geometry import Geometry as PyfaiGeometry

@@ -18,8 +18,8 @@ def normalize(
     Returns
     -------
     Dataset, flags
-        Intensities in count, arbitrary, or 1/cm by how far the scale is known, and what
-        was not corrected for.
+        Intensities, in 1/cm where the absolute scale is known, else arbitrary; and what was
+        not corrected for.
 
     Raises
     ------
@@ -29,8 +29,8 @@ def normalize(
     divisor = _reference(metadata, parameters)
     through, flags = _transmission(metadata, parameters)
     divisor *= through
-    unit = "count" if parameters.by == "nothing" and through == 1.0 else "arbitrary"
-    factor = 1.0
+    # Counts of pixels seen head on are an intensity on a scale of the instrument's own.
+    factor, unit = 1.0, "arbitrary"
     if parameters.absolute_scale is not None:
         factor, unit = parameters.absolute_scale, "1/cm"
         if parameters.thickness_m or metadata.thickness_m:

@@ -1,0 +1,74 @@
+"""Named reductions: which flow, with which defaults, by entry point and by YAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from configs.load import ConfigurationError, Values, checked, load, names
+from flows.compute import Cluster
+
+GROUP = "halos.recipes"
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A flow that reduces runs of some techniques, and the model of its parameters."""
+
+    name: str
+    title: str
+    techniques: tuple[str, ...]
+    parameters: type[BaseModel]
+    flow: Callable[..., dict[str, Any]]
+
+
+class Recipe(Values):
+    """A reduction with default parameters, as a YAML file says it."""
+
+    reduction: str = Field(description="Name of the reduction, as announced by an entry point")
+    title: str = Field(description="One line for people")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Defaults of this recipe")
+
+
+@cache
+def reductions() -> Mapping[str, Reduction]:
+    """All reductions announced by installed packages, by name."""
+    found: dict[str, Reduction] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        reduction = point.load()
+        if not isinstance(reduction, Reduction):
+            raise ConfigurationError(point.value, "the entry point is not a Reduction")
+        found[point.name] = reduction
+    return found
+
+
+def recipe_called(name: str | Path) -> tuple[Recipe, Reduction]:
+    """A recipe by name or file, checked against the parameters of its reduction."""
+    path = Path(name)
+    source = path if path.suffix in {".yaml", ".yml"} else f"recipes/{name}"
+    recipe = load(source, into=Recipe)
+    reduction = reductions().get(recipe.reduction)
+    if reduction is None:
+        known = ", ".join(reductions())
+        raise ConfigurationError(str(source), f"no reduction is called {recipe.reduction!r}; known: {known}")
+    checked(recipe.parameters, reduction.parameters, str(source))
+    return recipe, reduction
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with HALOS."""
+    return names("recipes")
+
+
+def cluster_called(name: str | None) -> Cluster:
+    """A cluster by name or file; without one, what HALOS_CLUSTER says, else threads."""
+    chosen = name or os.environ.get("HALOS_CLUSTER", "threads")
+    source = chosen if chosen.endswith((".yaml", ".yml")) else f"clusters/{chosen}"
+    return load(source, into=Cluster)

@@ -1,0 +1,158 @@
+"""The end of every reduction: pictures, the product with its manifest, what the browser shows."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import create_markdown_artifact
+
+from adapters.model import Finding, Flag, Manifest
+from adapters.stores.products import ProductStore, refuse_among_raw
+from flows.bench import worked_beside
+from flows.engine import in_flow_run
+from flows.order import Order
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# A browser takes a picture of this width well, and an artifact of its size.
+DOTS_PER_INCH = 110
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a reduction gives back: the committed manifest, where it lies, and whether it was there before."""
+
+    manifest: Manifest
+    folder: Path
+    cached: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer of `halos reduce --json` and of the flow."""
+        said = self.manifest
+        return {
+            "key": said.key,
+            "product": str(self.folder / said.product),
+            "manifest": str(self.folder / "manifest.json"),
+            "technique": said.technique,
+            "recipe": said.recipe,
+            "findings": [each.to_json() for each in said.findings],
+            "flags": [each.to_json() for each in said.flags],
+            "plots": [str(self.folder / name) for name in said.plots],
+            "cached": self.cached,
+            "seconds": said.seconds,
+        }
+
+
+def once(store: ProductStore, order: Order, make: Callable[[Path, float], Outcome]) -> Outcome:
+    """The product of `order`: found if it is there, else made by `make(bench, started)`.
+
+    Raises BesideRawDataError before anything is computed if it would lie among its inputs.
+    """
+    refuse_among_raw(store.root, order.input_paths)
+    if (found := store.find(order.recipe, order.key)) is not None:
+        return Outcome(found, store.folder(order.recipe, order.key), cached=True)
+    started = time.time()
+    with store.staging(order.recipe, order.key) as bench, worked_beside(bench):
+        return make(bench, started)
+
+
+def drawn(bench: Path, figures: Mapping[str, Figure]) -> tuple[str, ...]:
+    """Each figure as a PNG in the bench, numbered in the order given; their names."""
+    names = []
+    for number, (name, figure) in enumerate(figures.items(), start=1):
+        file = f"{number:02d}-{name}.png"
+        # No date inside: the same picture must have the same bytes.
+        figure.savefig(bench / file, dpi=DOTS_PER_INCH, metadata={"Software": None})
+        names.append(file)
+    return tuple(names)
+
+
+def committed(
+    store: ProductStore,
+    bench: Path,
+    order: Order,
+    *,
+    product: str,
+    findings: tuple[Finding, ...],
+    flags: tuple[Flag, ...],
+    plots: tuple[str, ...],
+    started: float,
+    details: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Commit what lies in `bench` as the product of `order`."""
+    manifest = Manifest(
+        key=order.key,
+        technique=order.technique,
+        recipe=order.recipe,
+        inputs=order.inputs,
+        parameters=order.parameters,
+        files={},
+        product=product,
+        versions=order.versions,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        findings=findings,
+        flags=flags,
+        plots=plots,
+        seconds=round(time.time() - started, 3),
+        details=details or {},
+    )
+    folder = store.commit(bench, manifest)
+    found = store.find(order.recipe, order.key)
+    assert found is not None  # committed and verified a moment ago
+    return Outcome(found, folder, cached=False)
+
+
+def shown(outcome: Outcome, title: str) -> None:
+    """Findings, flags and pictures on the page of the run in the browser; outside a run, nothing."""
+    if not in_flow_run():
+        return
+    create_markdown_artifact(key="answer", markdown=answer_page(outcome, title), description=title)
+    for name in outcome.manifest.plots:
+        picture = base64.b64encode((outcome.folder / name).read_bytes()).decode()
+        key = "plot-" + Path(name).stem.lower().replace("_", "-")
+        create_markdown_artifact(
+            key=key, markdown=f"![{name}](data:image/png;base64,{picture})", description=f"{title}: {name}"
+        )
+
+
+def answer_page(outcome: Outcome, title: str) -> str:
+    """What a person wants to read first, as Markdown."""
+    said = outcome.manifest
+    lines = [f"# {title}", ""]
+    if outcome.cached:
+        lines += [f"*Computed before, on {said.created}; the same inputs give the same product.*", ""]
+    if said.findings:
+        lines += ["| quantity | value | unit | method |", "|---|---|---|---|"]
+        lines += [
+            f"| {each.quantity.replace('_', ' ')} | {_number(each)} | {each.unit} | {each.method} |"
+            for each in said.findings
+        ]
+    lines += ["", "## To mind", ""] if said.flags else ["", "No remarks."]
+    lines += [f"- **{flag.severity.word}**: {flag.message}" for flag in said.flags]
+    lines += ["", f"Product: `{outcome.folder / said.product}`", "", f"Key: `{said.key}`"]
+    return "\n".join(lines)
+
+
+def _number(finding: Finding) -> str:
+    if finding.uncertainty is None:
+        return f"{finding.value:.4g}"
+    return f"{finding.value:.4g} ± {finding.uncertainty:.2g}"
+
+
+def titled(paths: Sequence[Path]) -> str:
+    """What was reduced, in few words."""
+    first = Path(paths[0]).name if paths else "nothing"
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
+def default_results() -> Path:
+    """Where results go if nobody says: HALOS_RESULTS, else a folder here."""
+    return Path(os.environ.get("HALOS_RESULTS", "halos-results"))

@@ -1,0 +1,104 @@
+"""`halos reduce`: runs in, one product with findings, flags and plots out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from halos.commands.output import Output, rounded, table
+from halos.commands.settings import applied
+from halos.commands.status import DONE
+
+NAME = "reduce"
+HELP = "reduce runs to a product with findings, flags and plots"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this subcommand's arguments."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="runs of the sample: files or folders"
+    )
+    parser.add_argument("--recipe", default="saxs", help="a recipe by name, or a YAML file (default: saxs)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter; --parameters lists them"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for products (default: halos-results, or HALOS_RESULTS)"
+    )
+    parser.add_argument(
+        "--cluster", help="a cluster by name, or a YAML file (default: threads, or HALOS_CLUSTER)"
+    )
+    parser.add_argument("--parameters", action=_Parameters, help="list the parameters of the recipe and stop")
+
+
+class _Parameters(argparse.Action):
+    """List the parameters of the recipe named before it, like --help does."""
+
+    def __init__(self, option_strings: list[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **kwargs)
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: Any) -> None:
+        from flows.recipe import recipe_called
+        from halos.commands.settings import leaves
+
+        reduction = recipe_called(getattr(namespace, "recipe", None) or "saxs")[1]
+        rows = [
+            (name, str(info.default) if info.default is not None else "empty", info.description or "")
+            for name, info in leaves(reduction.parameters).items()
+        ]
+        parser.exit(DONE, "\n".join(table([("parameter", "default", "meaning"), *rows])) + "\n")
+
+
+def run(args: argparse.Namespace, output: Output) -> int:
+    """Reduce, and say what came of it."""
+    from configs.load import checked
+    from flows.recipe import recipe_called
+
+    recipe, reduction = recipe_called(args.recipe)
+    values = applied(reduction.parameters, recipe.parameters, args.set)
+    parameters = checked(values, reduction.parameters, "the parameters given")
+    name = Path(args.recipe).stem
+    answer = performed(
+        reduction.flow,
+        output,
+        args.paths,
+        parameters=parameters,
+        results=args.out,
+        cluster=args.cluster,
+        recipe=name,
+    )
+    output.result(answer, lines(answer))
+    return DONE
+
+
+def performed(flow: Any, output: Output, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Run a flow: tracked by the server that PREFECT_API_URL names, else as plain Python."""
+    from flows.progress import heard_by
+
+    with heard_by(output.progress):
+        tracked = bool(os.environ.get("PREFECT_API_URL"))
+        answer: dict[str, Any] = (flow if tracked else flow.fn)(*args, **kwargs)
+    return answer
+
+
+def lines(answer: Mapping[str, Any]) -> list[str]:
+    """The answer for a person: findings, remarks, and where everything lies."""
+    rows = [
+        (
+            f"  {each['quantity'].replace('_', ' ')}",
+            rounded(each["value"], each["uncertainty"]),
+            each["unit"],
+            each["method"],
+        )
+        for each in answer["findings"]
+    ]
+    said = ["findings", *table(rows)] if rows else ["no findings"]
+    if answer["flags"]:
+        said += ["to mind", *(f"  {flag['severity']}: {flag['message']}" for flag in answer["flags"])]
+    if answer["plots"]:
+        said += ["plots", *(f"  {path}" for path in answer["plots"])]
+    before = " (computed before)" if answer["cached"] else f" ({answer['seconds']:.1f} s)"
+    return [*said, f"product{before}", f"  {answer['product']}", f"  key {answer['key']}"]

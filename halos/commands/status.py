@@ -1,0 +1,37 @@
+"""Which exit status an error means, by kind; what is in no row is a fault of ours."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+DONE, FAULT, USAGE, NOT_READY, BROKEN, MISSING, REFUSED = 0, 1, 2, 3, 4, 5, 6
+
+# The first row that fits wins, so children stand before their parents. Modules are
+# named, not imported: an error of a module that was never loaded cannot have been raised.
+ROWS: tuple[tuple[str, str, int], ...] = (
+    ("halos.commands.settings", "UsageError", USAGE),
+    ("configs.load", "ConfigurationError", USAGE),
+    ("adapters.stores.errors", "BesideRawDataError", USAGE),
+    ("adapters.errors", "UnknownAssumptionError", USAGE),
+    ("adapters.errors", "NotReadyError", NOT_READY),
+    ("adapters.errors", "StillWritingError", NOT_READY),
+    ("adapters.errors", "MissingMetadataError", MISSING),
+    ("adapters.errors", "AdapterError", BROKEN),
+    ("adapters.stores.errors", "StoreError", BROKEN),
+    ("tasks.common.calibration", "CalibrationError", BROKEN),
+    ("tasks.saxs.curve", "CurveError", BROKEN),
+)
+
+
+def status_of(error: BaseException) -> int:
+    """The exit status for an error."""
+    kinds = {(kind.__module__, kind.__qualname__) for kind in type(error).__mro__}
+    for module, name, status in ROWS:
+        if (module, name) in kinds:
+            return status
+    return FAULT
+
+
+def rows_exist() -> bool:
+    """Whether every row names an exception that is there; asked by a test."""
+    return all(issubclass(getattr(import_module(module), name), Exception) for module, name, _ in ROWS)
