@@ -1,4 +1,4 @@
-"""Virtual datasets whose sources are there but cannot be read, which HDF5 would fill with zeros in silence."""
+"""Virtual datasets whose sources cannot be read, which HDF5 would fill with zeros in silence."""
 
 from __future__ import annotations
 

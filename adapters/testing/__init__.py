@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapters.testing.conformance import AdapterConformance, Sample, write_strangers
+    from adapters.testing.checking import write_strangers
+    from adapters.testing.conformance import AdapterConformance, Sample
 
 __all__ = ["AdapterConformance", "Sample", "write_strangers"]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 import pytest
 
 from adapters.errors import AdapterError
 from adapters.model import Measurement, State
 from adapters.protocol import Adapter, Confidence, Probe
 from adapters.registry import Registry, registry
+from adapters.testing.checking import halved, listing, open_below, without_units, write_strangers
 
 SUM_THERE = """
 import json, pickle, sys
@@ -91,9 +88,9 @@ class AdapterConformance:
     def test_half_a_file_is_not_ready(self, adapter: Adapter, sample: Sample, tmp_path: Path) -> None:
         if not self.tells_truncation:
             pytest.skip("this layout states nowhere how long it is")
-        halved = _halved_copy(adapter.open(sample.path), sample, tmp_path / "halved")
+        half = halved(adapter.open(sample.path), sample.path, sample.halve or sample.path, tmp_path / "half")
 
-        judged = adapter.check(halved)
+        judged = adapter.check(half)
 
         assert judged.state is not State.READY
         assert judged.reason
@@ -132,10 +129,7 @@ class AdapterConformance:
         assert set(sample.flags) <= raised
 
     def test_every_variable_has_a_unit(self, adapter: Adapter, sample: Sample) -> None:
-        data = adapter.open(sample.path).data
-        numeric = [name for name, variable in data.data_vars.items() if variable.dtype.kind in "iufc"]
-
-        assert [name for name in numeric if "units" not in data[name].attrs] == []
+        assert without_units(adapter.open(sample.path)) == []
 
     def test_provenance_names_reader_and_file(self, adapter: Adapter, sample: Sample) -> None:
         provenance = adapter.open(sample.path).provenance
@@ -156,47 +150,21 @@ class AdapterConformance:
             assert there == pytest.approx({name: float(sample.sums[name]) for name in lazy})
 
     def test_nothing_is_written_beside_the_data(self, adapter: Adapter, sample: Sample) -> None:
-        before = _listing(sample.path)
+        before = listing(sample.path)
 
         adapter.probe(Probe(sample.path))
         adapter.check(sample.path)
         adapter.open(sample.path).data.load()
 
-        assert _listing(sample.path) == before
+        assert listing(sample.path) == before
 
     def test_no_file_stays_open(self, adapter: Adapter, sample: Sample) -> None:
         adapter.probe(Probe(sample.path))
         adapter.check(sample.path)
         run = adapter.open(sample.path)
 
-        assert _open_below(sample.path) == []
+        assert open_below(sample.path) == []
         assert run.data.sizes
-
-
-def write_strangers(folder: Path) -> list[Path]:
-    """Things that lie about in data folders and are no reader's own: a folder, noise, prose, foreign HDF5."""
-    folder.mkdir(parents=True)
-    (folder / "folder").mkdir()
-    (folder / "empty.dat").write_bytes(b"")
-    (folder / "noise.bin").write_bytes(np.random.default_rng(0).bytes(5000))
-    (folder / "prose.txt").write_text("Beam came back at noon.\nWe measured 3 samples.\n" * 40)
-    with h5py.File(folder / "foreign.h5", "w") as file:
-        file["somebody/else"] = np.arange(3)
-    return sorted(folder.iterdir())
-
-
-def _halved_copy(run: Measurement, sample: Sample, folder: Path) -> Path:
-    home = sample.path.parent
-    if sample.path.is_dir():
-        shutil.copytree(sample.path, folder / sample.path.name)
-    for file in run.provenance.all_files:
-        if file.is_file() and file.is_relative_to(home):
-            target = folder / file.relative_to(home)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-    cut = folder / (sample.halve or sample.path).relative_to(home)
-    os.truncate(cut, cut.stat().st_size // 2)
-    return folder / sample.path.relative_to(home)
 
 
 def _sums_in_another_process(run: Measurement, names: list[str]) -> dict[str, float]:
@@ -209,17 +177,3 @@ def _sums_in_another_process(run: Measurement, names: list[str]) -> dict[str, fl
     assert done.returncode == 0, done.stderr.decode()
     found: dict[str, float] = json.loads(done.stdout)
     return found
-
-
-def _listing(path: Path) -> dict[str, tuple[int, int]]:
-    states = {str(each): each.stat() for each in path.parent.rglob("*")}
-    return {name: (state.st_mtime_ns, state.st_size) for name, state in states.items()}
-
-
-def _open_below(path: Path) -> list[str]:
-    handles = Path("/proc/self/fd")
-    if not handles.is_dir():
-        pytest.skip("open files cannot be listed on this system")
-    # A handle may close between listing and reading it; that one is not ours.
-    targets = [os.path.realpath(each) for each in handles.iterdir()]
-    return [target for target in targets if target.startswith(str(path.parent.resolve()))]

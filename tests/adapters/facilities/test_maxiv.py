@@ -106,7 +106,7 @@ def test_a_detector_file_that_is_late_is_waited_for_and_never_read_as_empty(tmp_
     path = write_cosaxs(tmp_path, FRAMES, fault=Fault.DROP_FILE)
 
     assert MAXIV_SCAN.check(path).state is State.WAIT
-    with pytest.raises(DanglingLinkError, match="scan-0001_eiger.h5"):
+    with pytest.raises(DanglingLinkError, match=r"scan-0001_eiger\.h5"):
         MAXIV_SCAN.open(path)
 
 

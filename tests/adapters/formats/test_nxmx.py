@@ -89,5 +89,5 @@ def test_the_diamond_master_names_its_missing_source(measured: Path) -> None:
     assert adapter.name == "diamond_nxmx"
     assert adapter.check(path).state is not State.READY
     assert "Therm_6_2_000001.h5" in adapter.check(path).reason
-    with pytest.raises(MissingSourceError, match="Therm_6_2_000001.h5"):
+    with pytest.raises(MissingSourceError, match=r"Therm_6_2_000001\.h5"):
         adapter.open(path)

@@ -81,7 +81,9 @@ def test_of_several_calibrations_in_a_file_the_last_stands(tmp_path: Path) -> No
 
 
 def test_no_wavelength_stays_unsaid(tmp_path: Path) -> None:
-    assert poni.read(written(tmp_path, VERSION_2.replace("Wavelength: 1e-10", ""))).wavelength_angstrom is None
+    found = poni.read(written(tmp_path, VERSION_2.replace("Wavelength: 1e-10", "")))
+
+    assert found.wavelength_angstrom is None
 
 
 @pytest.mark.parametrize(
