@@ -13,7 +13,9 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Adapter": "adapters.protocol",
+    "AdapterConformance": "adapters.testing",
     "AdapterError": "adapters.errors",
+    "Array": "adapters.formats.nexus",
     "Confidence": "adapters.protocol",
     "Finding": "adapters.model",
     "Flag": "adapters.model",
@@ -21,14 +23,18 @@ _PLACES = {
     "Manifest": "adapters.model",
     "Measurement": "adapters.model",
     "Metadata": "adapters.model",
+    "NexusLayout": "adapters.formats.nexus",
+    "Number": "adapters.formats.nexus",
     "Orientation": "adapters.model",
     "Probe": "adapters.protocol",
     "ProductStore": "adapters.stores.products",
     "Provenance": "adapters.model",
     "QUANTITIES": "adapters.model",
     "Readiness": "adapters.model",
+    "Sample": "adapters.testing",
     "Severity": "adapters.model",
     "TECHNIQUES": "adapters.model",
+    "Text": "adapters.formats.nexus",
     "open_run": "adapters.registry",
 }
 
