@@ -8,18 +8,18 @@ from typing import Any
 from prefect import flow
 from pydantic import Field
 
-from adapters.formats.nxcansas_writer import NxCanSas, write
 from adapters.model import merged
 from adapters.stores.products import ProductStore
 from flows import bench as benches
 from flows import order as orders
 from flows.bench import Leaf, leave, take
+from flows.curve_product import publish_curve
 from flows.curves import metadata_of, stacked
 from flows.engine import logger, step
 from flows.inputs import calibrated, corrections, detector_inputs, opened, ordered_inputs
 from flows.parameters import ImageParameters, ReadingParameters
 from flows.recipe import Reduction, cluster_called
-from flows.results import Outcome, committed, default_results, drawn, once, shown, titled
+from flows.results import Outcome, default_results, drawn, once, shown, titled
 from tasks.common.parameters import Values
 from tasks.saxs import figures
 from tasks.saxs.frames import average
@@ -27,7 +27,7 @@ from tasks.saxs.parameters import AveragingParameters, ShapeParameters, Subtract
 from tasks.saxs.shape import characterise
 from tasks.saxs.subtraction import subtract
 
-PRODUCT = "curve.nxs"
+TABLES = ("sample", "buffer", "guinier", "distances", "fit", "kratky")
 TOLD = ("files", "kept", "frames", "buffer_scale", "buffer_scale_error")
 
 
@@ -188,36 +188,10 @@ def publish(
     store: ProductStore, bench: Path, order: orders.Order, answer: str, plots: tuple[str, ...], started: float
 ) -> Outcome:
     """One NXcanSAS file with its manifest, committed whole."""
+    names = [name for name in TABLES if benches.left(bench, name)]
+    tables = {name: take(bench, name).data for name in names}
     leaf = take(bench, answer)
-    metadata = metadata_of(leaf, order.technique)
-    tables = {
-        name: data
-        for name in ("sample", "buffer", "guinier", "distances", "fit", "kratky")
-        if benches.left(bench, name) and (data := take(bench, name).data).data_vars
-    }
-    (bench / PRODUCT).unlink(missing_ok=True)
-    write(
-        bench / PRODUCT,
-        NxCanSas(
-            title=f"{order.technique} of {metadata.sample_name or ', '.join((leaf.fact('files') or [])[:1])}",
-            run=order.key[:20],
-            curve=leaf.data,
-            metadata=metadata,
-            process={"key": order.key, "recipe": order.recipe, "parameters": dict(order.parameters)},
-            others=tables,
-        ),
-    )
-    return committed(
-        store,
-        bench,
-        order,
-        product=PRODUCT,
-        findings=leaf.findings,
-        flags=leaf.flags,
-        plots=plots,
-        started=started,
-        details={name: leaf.fact(name) for name in TOLD if leaf.fact(name) is not None},
-    )
+    return publish_curve(store, bench, order, leaf, tables=tables, plots=plots, started=started, told=TOLD)
 
 
 SAXS = Reduction(

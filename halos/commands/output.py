@@ -101,7 +101,7 @@ def rounded(value: float, uncertainty: float | None) -> str:
     if uncertainty is None or not math.isfinite(uncertainty) or uncertainty <= 0:
         return f"{value:.4g}"
     digits = 1 - math.floor(math.log10(uncertainty))
-    if digits > 6 or abs(value) >= 1e6:
+    if digits > 9 or abs(value) >= 1e6:
         return f"{value:.5g} ± {uncertainty:.2g}"
     places = max(0, digits)
     return f"{value:.{places}f} ± {uncertainty:.{places}f}"
