@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from adapters.model import Finding, Flag
 from tasks.saxs.curve import INVERSE_ANGSTROM, CurveError, Floats, checked, labelled, unit_of
@@ -41,10 +42,10 @@ def analyse(stack: xr.Dataset, parameters: ElutionParameters, uv: xr.DataArray |
     """A stack ("frame", "q") of a whole elution; `uv` ("uv_frame") on its own axis of frame numbers."""
     q, frames, errors, labels = _measured(stack)
     total, _ = kernel.total_intensity(q, frames, errors)
-    regions, flags = _baseline(frames, total, labels, parameters)
+    regions, flags = _baseline(frames, errors, total, labels, parameters)
     net, net_errors = _without_baseline(frames, errors, labels, regions)
     integrated, integrated_errors = kernel.total_intensity(q, net, net_errors)
-    noise = float(np.std(integrated[_members(labels, regions)], ddof=1))
+    noise = kernel.robust_noise(integrated[_members(regions)])
     peaks = kernel.peaks(integrated, noise)
     columns = {
         "total_intensity": total,
@@ -91,20 +92,15 @@ def _measured(stack: xr.Dataset) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def _baseline(
-    frames: Floats, total: Floats, labels: Floats, parameters: ElutionParameters
+    frames: Floats, errors: Floats, total: Floats, labels: Floats, parameters: ElutionParameters
 ) -> tuple[list[tuple[int, int]], list[Flag]]:
     flags = []
     if parameters.baseline_first is not None and parameters.baseline_last is not None:
         regions = [_region(labels, parameters.baseline_first, parameters.baseline_last)]
     else:
-        try:
-            regions = [
-                kernel.baseline_region(total, width=parameters.baseline_frames, before=int(np.argmax(total)))
-            ]
-        except ValueError as error:
-            raise CurveError(str(error), "Give baseline_first and baseline_last") from error
+        regions = [_found(frames, errors, total, parameters)]
         first, last = (int(labels[k]) for k in regions[0])
-        said = f"frames {first} to {last} were taken as buffer: the flattest {parameters.baseline_frames} before the peak"
+        said = f"frames {first} to {last} were taken as buffer: no others of that many agree as well"
         flags.append(Flag.info("baseline_found", said))
     if parameters.second_baseline_first is not None and parameters.second_baseline_last is not None:
         regions.append(_region(labels, parameters.second_baseline_first, parameters.second_baseline_last))
@@ -116,6 +112,19 @@ def _baseline(
     return regions, flags
 
 
+def _found(frames: Floats, errors: Floats, total: Floats, parameters: ElutionParameters) -> tuple[int, int]:
+    rough = total - np.median(total)
+    highest = kernel.peaks(rough, kernel.robust_noise(rough), least=0.3)
+    if not highest:
+        return 0, min(parameters.baseline_frames, len(frames)) - 1
+    width = highest[0].last - highest[0].first + 1
+    clear = (highest[0].first - width, highest[0].last + width)
+    try:
+        return kernel.baseline_region(frames, errors, width=parameters.baseline_frames, peak=clear)
+    except ValueError as error:
+        raise CurveError(str(error), "Give baseline_first and baseline_last") from error
+
+
 def _region(labels: Floats, first: int, last: int) -> tuple[int, int]:
     inside = np.flatnonzero((labels >= first) & (labels <= last))
     if len(inside) < 5:
@@ -123,7 +132,7 @@ def _region(labels: Floats, first: int, last: int) -> tuple[int, int]:
     return int(inside[0]), int(inside[-1])
 
 
-def _members(labels: Floats, regions: list[tuple[int, int]]) -> np.ndarray:
+def _members(regions: list[tuple[int, int]]) -> NDArray[np.intp]:
     return np.concatenate([np.arange(first, last + 1) for first, last in regions])
 
 
@@ -134,7 +143,7 @@ def _named(labels: Floats, regions: list[tuple[int, int]]) -> tuple[tuple[int, i
 def _without_baseline(
     frames: Floats, errors: Floats, labels: Floats, regions: list[tuple[int, int]]
 ) -> tuple[Floats, Floats]:
-    members = _members(labels, regions)
+    members = _members(regions)
     if len(regions) == 1:
         level, error = mean(frames[members], errors[members])
     else:
@@ -144,13 +153,14 @@ def _without_baseline(
 
 def _baseline_error(errors: Floats, labels: Floats, regions: list[tuple[int, int]], part: slice) -> Floats:
     """Error of the baseline's mean over frames `part`: common to them, so no average lessens it."""
-    members = _members(labels, regions)
+    members = _members(regions)
     if len(regions) == 1:
         _, error = mean(errors[members], errors[members])
         return error
     middle = labels[part].mean(keepdims=True)
     _, line_error = kernel.linear_baseline(errors[members], errors[members], labels[members], middle)
-    return line_error[0]
+    found: Floats = line_error[0]
+    return found
 
 
 def _span(integrated: Floats, peak: Peak, parameters: ElutionParameters) -> range:
@@ -214,9 +224,8 @@ def _plateau_flags(peaks: tuple[Peak, ...], plateau: tuple[int, int], labels: Fl
     flags = []
     if len(peaks) > 1:
         others = ", ".join(f"{labels[each.place]:.0f}" for each in peaks[1:])
-        flags.append(
-            Flag.info("more_peaks", f"further peaks stand at frames {others}; the highest was analysed")
-        )
+        said = f"further peaks stand at frames {others}; the highest was analysed"
+        flags.append(Flag.info("more_peaks", said))
     share = (plateau[1] - plateau[0] + 1) / (peaks[0].last - peaks[0].first + 1)
     if share < 0.5:
         said = (

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from adapters.model import Flag
 from tasks.saxs.curve import CurveError, Floats, checked, labelled, unit_of
-from tasks.saxs.kernels.averaging import Agreement, agreement, mean
+from tasks.saxs.kernels.averaging import Agreement, agreement, mean, relative_scale
 from tasks.saxs.parameters import AveragingParameters
+
+NOTABLE_FLICKER = 0.003
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Averaged:
 def average(stack: xr.Dataset, parameters: AveragingParameters) -> Averaged:
     """Mean of a stack ("frame", "q") over the frames that agree with each other."""
     frames, errors, labels = _values(stack)
-    found = _agreement(frames, parameters)
+    found = _agreement(frames, errors, parameters)
     intensity, error = mean(frames[found.kept], errors[found.kept], weighted=parameters.weighted)
     kept = tuple(int(each) for each in labels[found.kept])
     curve = labelled(
@@ -49,7 +51,8 @@ def average(stack: xr.Dataset, parameters: AveragingParameters) -> Averaged:
         frames_measured=len(labels),
     )
     dropped = tuple(_reason(found, int(k), labels, parameters) for k in np.flatnonzero(~found.kept))
-    return Averaged(curve, kept, dropped, _flags(kept, dropped, parameters))
+    flags = (*_flags(kept, dropped, parameters), *_flicker(found, frames, errors))
+    return Averaged(curve, kept, dropped, flags)
 
 
 def _values(stack: xr.Dataset) -> tuple[Floats, Floats, NDArray[Any]]:
@@ -62,25 +65,33 @@ def _values(stack: xr.Dataset) -> tuple[Floats, Floats, NDArray[Any]]:
     return frames, errors, labels
 
 
-def _agreement(frames: Floats, parameters: AveragingParameters) -> Agreement:
-    if parameters.outliers == "keep_all" or len(frames) < 2:
-        count = len(frames)
-        return Agreement(np.ones(count, dtype=bool), np.ones(count), np.zeros(count, dtype=np.intp))
-    return agreement(
-        frames,
+def _agreement(frames: Floats, errors: Floats, parameters: AveragingParameters) -> Agreement:
+    count = len(frames)
+    if parameters.outliers == "keep_all" or count < 2:
+        return Agreement(
+            np.ones(count, dtype=bool), np.ones(count), np.zeros(count, dtype=np.intp), np.ones(count)
+        )
+    scale = relative_scale(frames, errors)
+    steady = np.abs(scale / np.median(scale) - 1) <= parameters.largest_scale_change
+    if steady.sum() < 2:
+        steady[:] = True
+    found = agreement(
+        frames[steady],
+        errors[steady],
         against=parameters.outliers,
         significance=parameters.significance,
+        free_scale=parameters.compare == "shape",
         cumulative=parameters.damage_only_grows,
     )
+    kept, probability, run = steady.copy(), np.zeros(count), np.zeros(count, dtype=np.intp)
+    kept[steady], probability[steady], run[steady] = found.kept, found.probability, found.run
+    return Agreement(kept, probability, run, scale / np.median(scale))
 
 
-def _reason(
-    found: Agreement,
-    k: int,
-    labels: NDArray[Any],
-    parameters: AveragingParameters,
-) -> Dropped:
-    probability = float(found.probability[k])
+def _reason(found: Agreement, k: int, labels: NDArray[Any], parameters: AveragingParameters) -> Dropped:
+    probability, scale = float(found.probability[k]), float(found.scale[k])
+    if abs(scale - 1) > parameters.largest_scale_change:
+        return Dropped(int(labels[k]), probability, f"its scale is {scale:.3f} of the others'")
     if probability >= parameters.significance:
         return Dropped(int(labels[k]), probability, "it follows a frame that differs")
     other = "the first frame" if parameters.outliers == "first" else "the mean of the others"
@@ -88,6 +99,18 @@ def _reason(
         f"it keeps to one side of {other} for {found.run[k]} points, by chance with p = {probability:.2g}"
     )
     return Dropped(int(labels[k]), probability, reason)
+
+
+def _flicker(found: Agreement, frames: Floats, errors: Floats) -> tuple[Flag, ...]:
+    if len(frames) < 3:
+        return ()
+    spread = float(np.std(found.scale[found.kept]))
+    # What counting alone does to the scale of a frame.
+    expected = float(np.median((np.nansum((frames / errors) ** 2, axis=1)) ** -0.5))
+    if spread < 3 * expected or spread < NOTABLE_FLICKER:
+        return ()
+    said = f"the scale of the frames varies by {100 * spread:.2g} % (noise explains {100 * expected:.2g} %)"
+    return (Flag.caution("scale_varies", f"{said}: was each normalised to its own transmitted beam?"),)
 
 
 def _flags(

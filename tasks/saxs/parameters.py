@@ -22,6 +22,13 @@ class AveragingParameters(Values):
         lt=0.5,
         description="A frame is dropped if a difference like its own has less than this chance to be noise",
     )
+    compare: Literal["shape", "shape_and_scale"] = Field(
+        "shape",
+        description="Compare the shape of frames, leaving a flickering beam aside, or their scale as well",
+    )
+    largest_scale_change: float = Field(
+        0.05, gt=0, description="Frames whose scale is off by more than this share are dropped in any case"
+    )
     damage_only_grows: bool = Field(
         False, description="Drop every frame after the first that differs, as radiation damage only grows"
     )
@@ -133,7 +140,7 @@ class ElutionParameters(Values):
     """How a size-exclusion run becomes curves of what eluted."""
 
     baseline_first: int | None = Field(
-        None, ge=0, description="First frame of pure buffer; empty finds the flattest stretch before the peak"
+        None, ge=0, description="First frame of pure buffer; empty finds the steadiest stretch"
     )
     baseline_last: int | None = Field(None, ge=0, description="Last frame of pure buffer")
     baseline_frames: int = Field(30, ge=5, description="Length of the stretch of buffer that is sought")

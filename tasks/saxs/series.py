@@ -121,7 +121,8 @@ def _scatter(level: Line, radius: Line) -> list[Flag]:
     flags = []
     for name, each in (("I(0)/c", level), ("Rg", radius)):
         if each.chi2 > 4:
-            said = f"{name} scatters about its line with reduced chi-square {each.chi2:.1f}: are the concentrations right?"
+            doubt = "are the concentrations right?"
+            said = f"{name} scatters about its line with reduced chi-square {each.chi2:.1f}: {doubt}"
             flags.append(Flag.caution("series_scatters", said))
     return flags
 

@@ -58,25 +58,40 @@ def mean(frames: Floats, errors: Floats, *, weighted: bool = False) -> tuple[Flo
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Which frames (k,) were kept, and the chance (k,) that each agrees, after correction for k looks."""
+    """Which frames (k,) were kept, the chance of each to agree after k looks, its run, and its scale."""
 
     kept: Booleans
     probability: Floats
     run: NDArray[np.intp]
+    scale: Floats
+
+
+def relative_scale(frames: Floats, errors: Floats) -> Floats:
+    """The factor (k,) by which each frame (k, n) exceeds the mean of all, weighted by precision.
+
+    Points where a frame or an error is not finite count for none of the frames.
+    """
+    good = np.isfinite(frames).all(axis=0) & (errors > 0).all(axis=0) & np.isfinite(errors).all(axis=0)
+    centre = frames[:, good].mean(axis=0)
+    weights = np.mean(errors[:, good] ** 2, axis=0) ** -1.0
+    found: Floats = frames[:, good] @ (weights * centre) / float(weights @ centre**2)
+    return found
 
 
 def agreement(
     frames: Floats,
+    errors: Floats,
     *,
     against: Literal["consensus", "first"] = "consensus",
     significance: float = 0.01,
+    free_scale: bool = True,
     cumulative: bool = False,
 ) -> Agreement:
     """Frames that agree with each other, by the correlation map and Holm's correction.
 
     Parameters
     ----------
-    frames : (k, n) float
+    frames, errors : (k, n) float
         Same q, same unit; NaN points are left out of a comparison.
     against : "consensus" or "first"
         "consensus" compares each frame with the mean of the other kept ones, drops the
@@ -84,6 +99,9 @@ def agreement(
         with frame 0, which radiation has harmed least.
     significance : float
         Corrected probability below which a frame is dropped.
+    free_scale : bool
+        Compare shapes, each frame divided by its `relative_scale`: a flickering beam
+        changes the scale of frames, harm by radiation their shape.
     cumulative : bool
         Drop also all frames after the first dropped one, as harm by radiation only grows.
 
@@ -91,21 +109,23 @@ def agreement(
     ----------
     D. Franke, C. M. Jeffries and D. I. Svergun, Nature Methods 12, 419 (2015).
     """
-    found = _from_first(frames, significance) if against == "first" else _consensus(frames, significance)
-    if not cumulative or found.kept.all():
-        return found
-    kept = found.kept & (np.arange(len(frames)) < int(np.argmin(found.kept)))
-    return Agreement(kept, found.probability, found.run)
+    scale = relative_scale(frames, errors)
+    shapes = frames / scale[:, None] if free_scale else frames
+    found = _from_first(shapes, significance) if against == "first" else _consensus(shapes, significance)
+    kept, probability, run = found
+    if cumulative and not kept.all():
+        kept = kept & (np.arange(len(frames)) < int(np.argmin(kept)))
+    return Agreement(kept, probability, run, scale)
 
 
-def _from_first(frames: Floats, significance: float) -> Agreement:
+def _from_first(frames: Floats, significance: float) -> tuple[Booleans, Floats, NDArray[np.intp]]:
     compared = [compare(frames[0], each) for each in frames[1:]]
     probability = np.concatenate([[1.0], holm(np.array([p for _, p in compared]))])
     run = np.array([0, *(run for run, _ in compared)], dtype=np.intp)
-    return Agreement(probability >= significance, probability, run)
+    return probability >= significance, probability, run
 
 
-def _consensus(frames: Floats, significance: float) -> Agreement:
+def _consensus(frames: Floats, significance: float) -> tuple[Booleans, Floats, NDArray[np.intp]]:
     kept = np.ones(len(frames), dtype=bool)
     probability = np.ones(len(frames))
     run = np.zeros(len(frames), dtype=np.intp)
@@ -119,7 +139,7 @@ def _consensus(frames: Floats, significance: float) -> Agreement:
         if probability[worst] >= significance:
             break
         kept[worst] = False
-    return Agreement(kept, probability, run)
+    return kept, probability, run
 
 
 def _worst(frames: Floats, members: NDArray[np.intp], compared: list[tuple[int, float]]) -> int:

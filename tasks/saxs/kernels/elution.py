@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.saxs.kernels.correlation_map import compare, holm
+from tasks.saxs.kernels.correlation_map import compare
 
 Floats = NDArray[np.float64]
 
@@ -24,25 +24,42 @@ def robust_noise(trace: Floats) -> float:
     return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(6))
 
 
-def baseline_region(trace: Floats, *, width: int, before: int | None = None) -> tuple[int, int]:
-    """First and last index of the flattest stretch of `width` frames ahead of index `before`.
+def baseline_region(frames: Floats, errors: Floats, *, width: int, peak: tuple[int, int]) -> tuple[int, int]:
+    """First and last index of the stretch of `width` frames that agree best with one another.
 
-    Flat means: least sum of squares about its own mean, plus what the mean lies above the
-    lowest stretch's; ties go to the later stretch, which is nearer to the peak.
+    Parameters
+    ----------
+    frames, errors : (k, n) float
+        The whole run.
+    width : int
+        Number of frames wanted.
+    peak : (first, last)
+        Indices that the stretch must not touch.
+
+    Returns
+    -------
+    first, last : int
+        Of the stretch with the least reduced chi-square of its frames about their mean;
+        of equals the one nearest to the peak.
 
     Raises
     ------
     ValueError
-        If there are fewer than `width` frames to choose from.
+        If no stretch of `width` frames lies clear of the peak.
     """
-    end = len(trace) if before is None else before
-    if end < width:
-        raise ValueError(f"a baseline of {width} frames does not fit before frame {end}")
-    windows = np.lib.stride_tricks.sliding_window_view(trace[:end], width)
-    level = windows.mean(axis=1)
-    restless = windows.var(axis=1) + (level - level.min()) ** 2
-    first = int(len(restless) - 1 - np.argmin(restless[::-1]))
-    return first, first + width - 1
+    starts = np.arange(max(len(frames) - width + 1, 0))
+    clear = (starts + width <= peak[0]) | (starts > peak[1])
+    if not clear.any():
+        raise ValueError(f"no {width} frames of buffer lie clear of the peak, frames {peak[0]} to {peak[1]}")
+    scaled = frames / np.median(errors, axis=0)
+    first = np.concatenate([np.zeros((1, scaled.shape[1])), np.cumsum(scaled, axis=0)])
+    second = np.concatenate([[0.0], np.cumsum((scaled**2).sum(axis=1))])
+    sums = first[width:] - first[:-width]
+    about_mean = second[width:] - second[:-width] - (sums**2).sum(axis=1) / width
+    chi2 = about_mean / ((width - 1) * scaled.shape[1])
+    distance = np.minimum(np.abs(starts + width - 1 - peak[0]), np.abs(starts - peak[1]))
+    best = starts[clear][np.lexsort((distance[clear], np.round(chi2[clear], 3)))[0]]
+    return int(best), int(best) + width - 1
 
 
 def steady(frames: Floats, *, significance: float = 0.01) -> bool:
@@ -169,9 +186,3 @@ def lag(reference: Floats, other: Floats, step: float) -> tuple[float, float]:
     scatter = float(np.std(moved - scale * a))
     steepness = float(np.sum(np.gradient(scale * a) ** 2))
     return shift * step, scatter / np.sqrt(steepness) * step
-
-
-def alike(frames: Floats, *, significance: float = 0.01) -> NDArray[np.bool_]:
-    """Which frames (k, n) agree with the mean of all of them, by the correlation map and Holm's rule."""
-    centre = frames.mean(axis=0)
-    return holm(np.array([compare(each, centre)[1] for each in frames])) >= significance
