@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, LayoutError, TruncatedFileError
+from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import bioxtas, text
 from adapters.formats.curve import VERSION, Columns, dataset, stated_or_arbitrary
 from adapters.formats.q_unit import CANONICAL, Settled, TakesQUnit, settled
@@ -105,14 +105,16 @@ def read_gnom(path: Path) -> Transform:
     """The tables and published numbers of a GNOM output, of either generation."""
     said = text.text(path)
     lines = said.splitlines()
-    curve = _rows_below(path, lines, CURVE_HEAD)
-    distances = np.array([each for each in _rows_below(path, lines, DISTANCE_HEAD) if len(each) == 3])
+    curve = _rows_below(path, lines, CURVE_HEAD, (2, 5))
+    distances = np.array(_rows_below(path, lines, DISTANCE_HEAD, (3,)))
     lengths, numbers = text.quantities(said, LENGTHS), text.quantities(said, NUMBERS)
     _reaches_dmax(path, distances, lengths)
-    measured = np.array([each for each in curve if len(each) == 5])
     # Below the first measured point only the model is printed.
-    model = np.array([(each[0], each[-1]) for each in curve if len(each) in (2, 5)])
-    return Transform(distances, measured[:, [0, 1, 2, 3]], model, lengths, numbers)
+    measured = np.array([each[:4] for each in curve if len(each) == 5])
+    model = np.array([(each[0], each[-1]) for each in curve])
+    if not measured.size:
+        raise TruncatedFileError(path, "it holds no measured points")
+    return Transform(distances, measured, model, lengths, numbers)
 
 
 def _reaches_dmax(path: Path, distances: Floats, lengths: Mapping[str, float]) -> None:
@@ -127,21 +129,29 @@ def read_bift(path: Path) -> Transform:
     """The tables and published numbers of a BIFT result of BioXTAS RAW."""
     lines = text.text(path).splitlines()
     said = bioxtas.header(path, lines)
-    distances = np.array(_rows_below(path, lines, DISTANCE_HEAD))
-    measured = np.array(_rows_below(path, lines, BIFT_CURVE_HEAD))
-    model = np.array(_rows_below(path, lines, BIFT_MODEL_HEAD))
-    lengths = {name: float(said[key]) for key, name in BIFT_LENGTHS.items() if key in said}
-    numbers = {name: float(said[key]) for key, name in BIFT_NUMBERS.items() if key in said}
+    distances = np.array(_rows_below(path, lines, DISTANCE_HEAD, (3,)))
+    measured = np.array(_rows_below(path, lines, BIFT_CURVE_HEAD, (4,)))
+    model = np.array(_rows_below(path, lines, BIFT_MODEL_HEAD, (2,)))
+    lengths, numbers = _numbers(said, BIFT_LENGTHS), _numbers(said, BIFT_NUMBERS)
     return Transform(distances, measured, model, lengths, numbers)
 
 
-def _rows_below(path: Path, lines: Sequence[str], head: re.Pattern[str]) -> list[tuple[float, ...]]:
+def _numbers(said: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+    found = {name: text.number(str(said[key])) for key, name in names.items() if key in said}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _rows_below(
+    path: Path, lines: Sequence[str], head: re.Pattern[str], widths: tuple[int, ...]
+) -> list[tuple[float, ...]]:
     start = next((index for index, line in enumerate(lines) if head.match(line)), None)
     if start is None:
         raise TruncatedFileError(path, f"the table {head.pattern!r} is missing")
     rows: list[tuple[float, ...]] = []
     for line in lines[start + 1 :]:
         found = text.row(line)
+        if found is not None and len(found) not in widths:
+            raise CorruptFileError(path, f"a row has {len(found)} columns: {line.strip()!r}")
         if found is not None:
             rows.append(found)
         elif line.strip():

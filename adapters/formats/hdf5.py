@@ -48,7 +48,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
         except AdapterError:
             raise
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
             raise _translated(path, error) from error
 
 

@@ -71,7 +71,8 @@ def _meets(values: Floats, axis: Floats) -> bool:
 
 def gridded(path: Path, qx: Floats) -> tuple[int, int]:
     """Rows and columns of points (n,) that run through a regular grid, qx fastest."""
-    columns = int(np.argmax(np.diff(qx) < 0)) + 1
-    if columns < 2 or qx.size % columns:
+    turns = np.flatnonzero(np.diff(qx) < 0)
+    columns = int(turns[0]) + 1 if turns.size else qx.size
+    if columns < 2 or columns == qx.size or qx.size % columns:
         raise LayoutError(path, "its points are not on a regular grid")
     return qx.size // columns, columns

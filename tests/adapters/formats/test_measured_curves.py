@@ -15,6 +15,7 @@ from adapters.registry import open_run, registry
 pytestmark = pytest.mark.measured
 ANGSTROM, NM, INVERSE_A = "1/angstrom", "1/nm", "1/A"
 ARBITRARY, ABSOLUTE = "arbitrary", "1/cm"
+AOT = "sans/1d/AOT_Microemulsion"
 REAR = "sans/1d/33837rear_1D_1.75_16.5"
 
 # File, reader, points, first and last q in 1/angstrom, the file's unit, intensity unit, technique.
@@ -40,7 +41,7 @@ CURVES = [
         "bioxtas_series", 469, 0.00982, 0.27984, ANGSTROM, ARBITRARY, "saxs",
     ),
     ("sans/1d/apoferritin.txt", "isis_rkh", 395, 0.0055, 0.3995, ANGSTROM, ARBITRARY, "sans"),
-    ("sans/1d/AOT_Microemulsion-Core_Contrast.xml", "cansas_xml", 137, 0.009, 0.281, INVERSE_A, ABSOLUTE, "sans"),
+    (f"{AOT}-Core_Contrast.xml", "cansas_xml", 137, 0.009, 0.281, INVERSE_A, ABSOLUTE, "sans"),
     ("sans/1d/Ludox_silica.xml", "cansas_xml", 92, 0.00714, 0.25169, INVERSE_A, ABSOLUTE, "sans"),
     ("sans/1d/ISIS_Polymer_Blend_RT2.xml", "cansas_xml", 124, 0.008, 0.254, INVERSE_A, ABSOLUTE, "sans"),
     (f"{REAR}_CanSAS1D.xml", "cansas_xml", 66, 0.00416, 0.6189, INVERSE_A, ABSOLUTE, "sans"),
