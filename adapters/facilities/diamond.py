@@ -38,7 +38,7 @@ def describe_i19(path: Path, promise: Promise) -> Described:
     return Described(metadata, described.sentinels, flags)
 
 
-I19_CBF = ImageFile("diamond_i19_cbf", recognises_i19, CBF.promise, describe_i19)
+I19_CBF = ImageFile("diamond_i19_cbf", recognises_i19, CBF.promise, describe_i19, CBF.verify)
 
 NXMX_DIAMOND = replace(
     nxmx.NXMX,

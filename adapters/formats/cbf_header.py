@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from itertools import takewhile
 from pathlib import Path
@@ -58,6 +60,19 @@ def promise(path: Path) -> Promise:
     header |= {"mini_header": mini_header(said), "convention": convention(said)}
     end = head.find(MARKER) + len(MARKER) + packed
     return kept(path, Promise(1, rows, columns, np.dtype(kind), end, header))
+
+
+def verify(path: Path, promised: Promise) -> None:
+    """Compare the packed pixels with the MD5 sum in the header, if there is one."""
+    stated = promised.header.get("Content-MD5")
+    if not stated:
+        return
+    packed = int(promised.header["X-Binary-Size"])
+    with path.open("rb") as file:
+        file.seek(promised.end - packed)
+        found = base64.b64encode(hashlib.md5(file.read(packed), usedforsecurity=False).digest()).decode()
+    if found != stated:
+        raise CorruptFileError(path, f"its pixels have the MD5 sum {found}, its header says {stated}")
 
 
 def mini_header(said: str) -> str:

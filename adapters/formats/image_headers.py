@@ -50,12 +50,19 @@ def edf(path: Path) -> Promise:
     image_bytes = rows * columns * np.dtype(dtype).itemsize
     first = kept(path, Promise(1, rows, columns, np.dtype(dtype), start + image_bytes, header))
     frames, end = 1, first.end
-    while path.stat().st_size - end > len("{}"):
+    while _more_after(path, end):
         following, start = _braced(path, end)
         if (following.get("Dim_1"), following.get("Dim_2")) != (header["Dim_1"], header["Dim_2"]):
             raise LayoutError(path, "its frames differ in size")
         frames, end = frames + 1, start + image_bytes
     return kept(path, Promise(frames, rows, columns, first.dtype, end, header))
+
+
+def _more_after(path: Path, offset: int) -> bool:
+    # Some writers pad the last frame to a full block.
+    with path.open("rb") as file:
+        file.seek(offset)
+        return bool(file.read(HEAD).strip(b"\0 \r\n"))
 
 
 def _braced(path: Path, offset: int) -> tuple[dict[str, str], int]:

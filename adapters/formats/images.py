@@ -34,16 +34,17 @@ class Described:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """The reader of one kind of image file, made of four functions.
+    """The reader of one kind of image file, made of a few functions.
 
     `recognises` looks at the first bytes, `promise` reads the header and checks the
-    size, `describe` says what the header means.
+    size, `describe` says what the header means, `verify` compares a checksum.
     """
 
     name: str
     recognises: Callable[[Probe], Confidence]
     promise: Callable[[Path], Promise]
     describe: Callable[[Path, Promise], Described]
+    verify: Callable[[Path, Promise], None] | None = None
 
     def probe(self, probe: Probe) -> Confidence:
         """How sure this reader is that the file is its own."""
@@ -52,7 +53,9 @@ class ImageFile:
     def check(self, path: Path) -> Readiness:
         """Whether the file holds all that its header promises."""
         try:
-            self.promise(path)
+            promise = self.promise(path)
+            if self.verify is not None:
+                self.verify(path, promise)
         except StillWritingError as error:
             return Readiness.wait(str(error))
         except AdapterError as error:
@@ -237,7 +240,7 @@ def is_spe(probe: Probe) -> Confidence:
 
 
 TIFF = ImageFile("tiff", is_tiff, tiff_header.promise, describe_tiff)
-CBF = ImageFile("cbf", is_cbf, cbf_header.promise, describe_cbf)
+CBF = ImageFile("cbf", is_cbf, cbf_header.promise, describe_cbf, cbf_header.verify)
 EDF = ImageFile("edf", is_edf, image_headers.edf, describe_plain)
 ADSC = ImageFile("adsc", is_adsc, image_headers.adsc, describe_plain)
 SPE = ImageFile("princeton_spe", is_spe, image_headers.spe, describe_ccd)

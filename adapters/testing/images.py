@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -139,6 +141,7 @@ def write_cbf(path: Path, image: Image, *, imgcif: str = "", fault: Fault | None
 
     said |= {"distance_unit": "mol"} if fault is Fault.WRONG_UNIT else {}
     packed = bytes(compByteOffset(image.astype("i4")))
+    seal = base64.b64encode(hashlib.md5(packed, usedforsecurity=False).digest()).decode()
     rows, columns = image.shape
     text = (
         "###CBF: VERSION 1.5, CBFlib v0.7.8 - PILATUS detectors\r\n\r\ndata_frame_1\r\n\r\n"
@@ -149,7 +152,7 @@ def write_cbf(path: Path, image: Image, *, imgcif: str = "", fault: Fault | None
         f"X-Binary-Size: {len(packed)}\r\nX-Binary-ID: 1\r\n"
         'X-Binary-Element-Type: "signed 32-bit integer"\r\n'
         "X-Binary-Element-Byte-Order: LITTLE_ENDIAN\r\n"
-        f"X-Binary-Number-of-Elements: {image.size}\r\n"
+        f"Content-MD5: {seal}\r\nX-Binary-Number-of-Elements: {image.size}\r\n"
         f"X-Binary-Size-Fastest-Dimension: {columns}\r\n"
         f"X-Binary-Size-Second-Dimension: {rows}\r\nX-Binary-Size-Padding: 0\r\n\r\n"
     )

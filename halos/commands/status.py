@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.errors", "NotReadyError", NOT_READY),
     ("adapters.errors", "StillWritingError", NOT_READY),
     ("adapters.errors", "MissingMetadataError", MISSING),
+    ("adapters.testing.template", "ScaffoldError", USAGE),
     ("adapters.errors", "AdapterError", BROKEN),
     ("adapters.stores.errors", "StoreError", BROKEN),
     ("tasks.common.calibration", "CalibrationError", BROKEN),

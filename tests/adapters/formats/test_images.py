@@ -214,6 +214,25 @@ def test_pixels_that_do_not_decode_are_told_as_ours(tmp_path: Path) -> None:
         counts.compute()
 
 
+def test_a_flipped_byte_in_a_sealed_file_is_told(tmp_path: Path) -> None:
+    path = write_cbf(tmp_path / "frame.cbf", IMAGE)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\x0c\x1a\x04\xd5") + 6] ^= 1
+    path.write_bytes(content)
+
+    judged = CBF.check(path)
+
+    assert judged.state is State.BROKEN
+    assert "MD5" in judged.reason
+
+
+def test_padding_after_the_last_frame_is_no_frame(tmp_path: Path) -> None:
+    path = write_edf(tmp_path / "frame.edf", IMAGE[None])
+    path.write_bytes(path.read_bytes() + bytes(512))
+
+    assert EDF.open(path).data.sizes["frame"] == 1
+
+
 def test_tiff_tags_that_point_beyond_the_end_are_told(tmp_path: Path) -> None:
     path = tmp_path / "frame.tif"
     path.write_bytes(b"II*\0" + struct.pack("<I", 10**6))
