@@ -15,7 +15,7 @@ from adapters.formats.curve import Columns, Read, measurement
 from adapters.formats.q_unit import TakesQUnit, by_convention, by_geometry, by_label, settled
 from adapters.formats.text import Floats, Said, Table
 from adapters.model import Flag, Measurement, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import HEAD_BYTES, Confidence, Probe
 
 # Layouts that readers of their own know better.
 OTHERS = re.compile(
@@ -38,6 +38,8 @@ ROLES = {
 UNIT = re.compile(r"[\(\[\{]\s*([^\)\]\}]+?)\s*[\)\]\}]\s*$")
 INTENSITY_UNITS = {"1/cm": "1/cm", "cm-1": "1/cm", "cm^-1": "1/cm", "counts": "count", "a.u.": "arbitrary"}
 LEAST_ROWS = 3
+# Names under which unlabelled columns are worth a try; the attempt is flagged.
+SUFFIXES = (".dat", ".txt", ".csv", ".asc", ".abs", ".fit", ".ses")
 # A curve's axis may stutter where ranges were joined; a map's runs back and forth.
 MOST_TURNS = 0.1
 
@@ -61,15 +63,22 @@ class AsciiCurve(TakesQUnit):
     cautions: tuple[tuple[str, str, str], ...] = ()
 
     def probe(self, probe: Probe) -> Confidence:
-        """INSTRUMENT by the marker, CONTENT by a label with a unit, SIGNATURE by columns of numbers."""
+        """INSTRUMENT by the marker, CONTENT by a label with unit, SIGNATURE by a label, else by the name."""
         if OTHERS.search(probe.text) or "cbf-primus" in probe.tail.decode("latin-1"):
             return Confidence.NO
-        if not _starts_as_columns(probe.text):
+        table = _first_table(probe.text)
+        if table is None:
             return Confidence.NO
         if self.marker is not None:
             marked = re.search(self.marker, probe.text, re.MULTILINE)
             return Confidence.INSTRUMENT if marked else Confidence.NO
-        return Confidence.CONTENT if by_label(_header_of(probe.text)) else Confidence.SIGNATURE
+        header = probe.text.splitlines()[: table.start]
+        if by_label("\n".join(header)):
+            return Confidence.CONTENT
+        labels = _labels(header, table.width)
+        if labels and any(ROLES["q"].match(name) for name, _ in labels):
+            return Confidence.SIGNATURE
+        return Confidence.EXTENSION if probe.suffix in SUFFIXES else Confidence.NO
 
     def check(self, path: Path) -> Readiness:
         """Whether the last row is whole; the layout does not say how many rows there should be."""
@@ -117,17 +126,14 @@ class AsciiCurve(TakesQUnit):
         return measurement(path, self.name, columns, unit, read)
 
 
-def _starts_as_columns(head: str) -> bool:
-    whole = head.splitlines()[:-1] if len(head) >= 4000 else head.splitlines()
-    table = text.longest_table(whole)
-    # In a long header the numbers may begin at the very end of what was read.
-    return table is not None and (len(table) >= LEAST_ROWS or table.stop == len(whole))
-
-
-def _header_of(head: str) -> str:
+def _first_table(head: str) -> Table | None:
+    """The table that fills the rest of the head once it has begun; its last row may be cut."""
     lines = head.splitlines()
-    table = text.longest_table(lines)
-    return "\n".join(lines[: table.start]) if table else head
+    table = text.longest_table(lines if len(head) < HEAD_BYTES else lines[:-1])
+    if table is None or table.stop < len(lines) - 1:
+        return None
+    # In a long header the numbers may begin at the very end of what was read.
+    return table if len(table) >= LEAST_ROWS or len(head) >= HEAD_BYTES // 2 else None
 
 
 def _table(path: Path, lines: Sequence[str]) -> Table:

@@ -121,3 +121,18 @@ def test_layouts_with_readers_of_their_own_are_left_to_them(tmp_path):
     spec = written(tmp_path / "scan.dat", "#F scan\n#S 1 ascan\n0.1 5 1\n0.2 4 1\n0.3 3 1\n")
 
     assert ASCII_CURVE.probe(Probe(spec)) is Confidence.NO
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "sure"),
+    [
+        ("a.any", "Q (1/nm)  I", Confidence.CONTENT),
+        ("a.any", "Q  I", Confidence.SIGNATURE),
+        ("a.dat", "", Confidence.EXTENSION),
+        ("a.any", "", Confidence.NO),
+    ],
+)
+def test_the_less_a_file_says_the_less_sure_is_its_reader(tmp_path, name, label, sure):
+    path = written(tmp_path / name, f"{label}\n0.1 5\n0.2 4\n0.3 3\n")
+
+    assert ASCII_CURVE.probe(Probe(path)) is sure
