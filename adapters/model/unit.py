@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import UnitError
@@ -34,6 +35,9 @@ SPELLINGS = {
     "a.u.": "arbitrary",
 }
 
+# What comes out of pint's parser, beside its own errors, for text that is no unit.
+UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, ArithmeticError, SyntaxError, TokenError)
+
 
 @cache
 def _registry() -> Any:
@@ -55,7 +59,7 @@ def _unit(text: str, source: str) -> pint.Unit:
     known = SPELLINGS.get(spelled.lower(), spelled)
     try:
         unit: pint.Unit = _registry().Unit(known)
-    except (pint.PintError, ValueError, TypeError, AttributeError) as error:
+    except (pint.PintError, *UNREADABLE) as error:
         raise UnitError(source, f"{text!r} is not a unit I know") from error
     return unit
 
