@@ -72,7 +72,7 @@ def saxs(
             buffer = average_frames(bench, buffer_frames, parameters)
             curve = subtract_buffer(bench, curve, buffer, parameters)
         answer = characterise_particle(bench, curve, parameters)
-        plots = draw(bench, answer, titled(sample))
+        plots = draw(bench, titled(sample))
         return publish(store, bench, order, answer, plots, started)
 
     outcome = once(store, order, make)
@@ -159,27 +159,14 @@ def characterise_particle(bench: Path, curve: str, parameters: SaxsParameters) -
 
 
 @step("draw")
-def draw(bench: Path, answer: str, title: str) -> tuple[str, ...]:
+def draw(bench: Path, title: str) -> tuple[str, ...]:
     """Pictures beside the product."""
-    leaf = take(bench, answer)
     chosen: dict[str, Any] = {}
     if benches.left(bench, "sample-picture"):
         chosen["detector"] = figures.detector(take(bench, "sample-picture").data, title)
-    shown_curves = {
-        name: take(bench, name).data
-        for name in ("sample", "buffer", "subtracted")
-        if benches.left(bench, name)
-    }
-    chosen["curve"] = figures.curves(shown_curves, title)
-    guinier, kratky, spread, fit = (
-        take(bench, name).data for name in ("guinier", "kratky", "distances", "fit")
-    )
-    if guinier.data_vars:
-        chosen["guinier"] = figures.guinier(guinier)
-    if kratky.data_vars:
-        chosen["kratky"] = figures.kratky(kratky)
-    if spread.data_vars:
-        chosen["distances"] = figures.distances(spread, leaf.data, fit)
+    there = [name for name in ("sample", "buffer", "subtracted") if benches.left(bench, name)]
+    fits = {name: take(bench, name).data for name in ("guinier", "kratky", "distances", "fit")}
+    chosen |= figures.shape_plots({name: take(bench, name).data for name in there}, fits, title)
     return drawn(bench, chosen)
 
 

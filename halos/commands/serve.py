@@ -1,19 +1,101 @@
-"""`halos serve`."""
+"""`halos serve`: the hub on this machine, with a form for each recipe in the browser."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from halos.commands.output import Output
+from halos.commands.output import Output, table
+from halos.commands.settings import UsageError
+from halos.commands.status import DONE
+
+if TYPE_CHECKING:
+    from deployments.hub import Hub
 
 NAME = "serve"
-HELP = "serve"
+HELP = "serve the hub on this machine: forms in the browser, a worker that does what they ask"
+PORTS = range(65536)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=4200, help="port to listen on; 0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="folder of the hub's books (default: ~/.halos, or HALOS_HOME)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="folder for products (default: HALOS_RESULTS, or results in the hub's folder)",
+    )
+    parser.add_argument(
+        "--at-once", type=int, default=2, metavar="N", help="analyses at the same time (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
-    """Placeholder."""
-    return 1
+    """Serve until interrupted."""
+    if args.port not in PORTS:
+        raise UsageError(f"--port {args.port} is no port; give 0 to {PORTS[-1]}")
+    if args.at_once < 1:
+        raise UsageError("--at-once needs 1 or more")
+    with _stopped_by_signals():
+        try:
+            _serve(args, output)
+        except KeyboardInterrupt:
+            output.say("stopped")
+    return DONE
+
+
+def _serve(args: argparse.Namespace, output: Output) -> None:
+    from deployments.hub import Plan, home_at, hub
+
+    home = home_at(args.home, args.results, os.environ)
+    plan = Plan(home, host=args.host, port=args.port, at_once=args.at_once)
+    with hub(plan, output.say, os.environ) as up:
+        output.result(up.to_json(), lines(up))
+        try:
+            up.wait()
+        finally:
+            output.say("stopping the worker, then the server ...")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM interrupts like Ctrl-C; once stopping has begun, further ones do not cut it short."""
+
+    def interrupt(*_: object) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def lines(hub: Hub) -> list[str]:
+    """The addresses, for a person."""
+    rows = [(f"  {each.name}", each.form, each.description) for each in hub.offered]
+    return [
+        f"HALOS is at {hub.url}",
+        "forms",
+        *table(rows),
+        f"results go to {hub.home.results}",
+        "Ctrl-C stops it",
+    ]

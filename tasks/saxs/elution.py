@@ -228,8 +228,9 @@ def _plateau_flags(peaks: tuple[Peak, ...], plateau: tuple[int, int], labels: Fl
         flags.append(Flag.info("more_peaks", said))
     share = (plateau[1] - plateau[0] + 1) / (peaks[0].last - peaks[0].first + 1)
     if share < 0.5:
+        frames = plateau[1] - plateau[0] + 1
         said = (
-            f"Rg is constant over {plateau[1] - plateau[0] + 1} frames only, {100 * share:.0f} % of the peak's "
+            f"Rg is constant over {frames} frames only, {100 * share:.0f} % of the peak's "
             "width at half height: more than one species elutes in it"
         )
         flags.append(Flag.caution("radius_varies_across_peak", said))
@@ -287,6 +288,6 @@ def _trace(columns: dict[str, Floats], labels: Floats) -> xr.Dataset:
             name: ("frame", values, {"units": units.get(name.split("_")[0], "arbitrary")})
             for name, values in columns.items()
         },
-        coords={"frame": ("frame", labels.astype(int))},
+        coords={"frame": ("frame", labels.astype(int), {"units": "dimensionless"})},
         attrs={"q_units": INVERSE_ANGSTROM},
     )

@@ -30,7 +30,8 @@ def detector(picture: xr.Dataset, title: str) -> Figure:
     """The image on a logarithmic scale, masked pixels tinted, a few lines of equal q drawn in."""
     from matplotlib.colors import ListedColormap, LogNorm
 
-    figure, axes = _figure(figsize=(6.4, 5.6))
+    rows, columns = picture["total"].shape
+    figure, axes = _figure(figsize=(6.4, float(np.clip(1.4 + 5.0 * rows / columns, 3.2, 6.4))))
     total = picture["total"].values
     bad = picture["bad"].values.astype(bool) | ~np.isfinite(total)
     shown = np.where(bad, np.nan, total)
@@ -148,4 +149,54 @@ def distances(spread: xr.Dataset, curve: xr.Dataset, fit: xr.Dataset) -> Figure:
     right.plot(fit["q"], fit["intensity"], color=ACCENT)
     right.set(yscale="log", xlabel="q / Å⁻¹", ylabel=_intensity_label({"": curve}))
     right.set_title(f"fit: reduced χ² = {spread.attrs['chi2']:.2f}")
+    return figure
+
+
+def shape_plots(named: dict[str, xr.Dataset], fits: dict[str, xr.Dataset], title: str) -> dict[str, Figure]:
+    """All plots of one characterised curve, the last of `named`; what was not possible is left out."""
+    chosen = {"curve": curves(named, title)}
+    if fits["guinier"].data_vars:
+        chosen["guinier"] = guinier(fits["guinier"])
+    if fits["kratky"].data_vars:
+        chosen["kratky"] = kratky(fits["kratky"])
+    if fits["distances"].data_vars:
+        chosen["distances"] = distances(fits["distances"], list(named.values())[-1], fits["fit"])
+    return chosen
+
+
+def elution(trace: xr.Dataset, facts: dict[str, Any], title: str) -> Figure:
+    """Intensity of every frame with baseline and plateau shaded, Rg on the second axis."""
+    figure, axes = _figure(figsize=(7.2, 4.2))
+    frame = trace["frame"].values
+    axes.plot(frame, trace["integrated_intensity"].values, color=INK, lw=1, label="integrated intensity")
+    for first, last in facts.get("baseline") or ():
+        axes.axvspan(first, last, color=PALE, alpha=0.35, lw=0, label="baseline")
+    if facts.get("plateau"):
+        axes.axvspan(*facts["plateau"], color=CALM, alpha=0.25, lw=0, label="constant Rg")
+    axes.set(title=title, xlabel="frame", ylabel="intensity / arbitrary unit")
+    axes.legend(frameon=False, loc="upper left")
+    if "radius_of_gyration" in trace:
+        other = axes.twinx()
+        radius, errors = trace["radius_of_gyration"].values, trace["radius_of_gyration_errors"].values
+        other.errorbar(frame, radius, errors, fmt=".", ms=4, lw=0.7, color=ACCENT)
+        seen = radius[np.isfinite(radius) & (errors < 0.3 * radius)]
+        if seen.size:
+            other.set_ylim(0, 2.0 * float(np.median(seen)))
+        other.set_ylabel("Rg / Å", color=ACCENT)
+    return figure
+
+
+SERIES = {"radius_of_gyration": "Rg", "forward_intensity": "I(0)/c"}
+
+
+def series(table: xr.Dataset, title: str) -> Figure:
+    """Rg and I(0)/c against concentration."""
+    figure, axes = _figure(ncols=2, figsize=(9.0, 3.8))
+    for place, name in zip(axes, ("radius_of_gyration", "forward_intensity"), strict=True):
+        values, errors = table[name].values, table[f"{name}_errors"].values
+        place.errorbar(table["concentration"].values, values, errors, fmt="o", color=CALM)
+        unit = str(table[name].attrs.get("units", ""))
+        place.set(xlabel="concentration / mg/ml", ylabel=f"{SERIES[name]} / {unit}")
+        place.set_xlim(left=0)
+    figure.suptitle(title)
     return figure
