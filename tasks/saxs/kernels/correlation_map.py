@@ -76,6 +76,8 @@ def compare(first: Floats, second: Floats) -> tuple[int, float]:
     uncertainties, only that they are independent from point to point.
     """
     difference = np.asarray(first) - np.asarray(second)
+    # The sign of a rounding error is no evidence.
+    difference = np.where(np.abs(difference) > 1e-12 * np.abs(first), difference, 0.0 * difference)
     difference = difference[np.isfinite(difference)]
     # Where there is no difference at all there is no evidence of one.
     if difference.size == 0 or not difference.any():

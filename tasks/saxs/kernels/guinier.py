@@ -234,7 +234,8 @@ def _best(
     starts: NDArray[np.intp],
     ends: NDArray[np.intp],
 ) -> Guinier | None:
-    order = np.argsort(np.where(admissible, fits.error, np.inf), axis=None)
+    relative = np.where(admissible, fits.error / fits.radius, np.inf)
+    order = np.argsort(relative, axis=None)
     for flat in order[: np.count_nonzero(admissible)]:
         place = np.unravel_index(flat, admissible.shape)
         first, last = int(starts[place[0]]), int(ends[place[1]])

@@ -212,7 +212,7 @@ def _parabola_peak(x: Floats, y: Floats, noise: Floats) -> tuple[float, float, f
     smooth = coarse(x)
     top = int(np.argmax(smooth))
     around = (smooth > 0.85 * smooth[top]) & (np.abs(x - x[top]) < 1.0)
-    if top in {0, len(x) - 1} or around.sum() < 5:
+    if not 0 < top < len(x) - 1 or not around[:-1].any() or around[-1] or around.sum() < 5:
         return np.nan, np.nan, np.nan
     shifted = x[around] - x[top]
     design = np.column_stack([np.ones_like(shifted), shifted, shifted**2]) / noise[around, None]
@@ -221,5 +221,7 @@ def _parabola_peak(x: Floats, y: Floats, noise: Floats) -> tuple[float, float, f
     if not bend < 0:
         return np.nan, np.nan, np.nan
     move = -slope / (2 * bend)
+    if not shifted[0] < move < shifted[-1]:
+        return np.nan, np.nan, np.nan
     row = np.array([1.0, move, move**2])
     return float(x[top] + move), float(row @ [height, slope, bend]), float(np.sqrt(row @ covariance @ row))
