@@ -73,7 +73,7 @@ class ProductStore:
         _write_durably(bench / MANIFEST, replace(manifest, files=files))
         folder = self.folder(manifest.recipe, manifest.key)
         try:
-            os.rename(bench, folder)
+            bench.rename(folder)
         except OSError:
             # Somebody else committed the same key first; theirs is as good, if it is whole.
             verified(folder)
