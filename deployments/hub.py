@@ -1,0 +1,159 @@
+"""The hub on one machine: a server with its database, one worker, and a form for each recipe."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployments.environment import login, surroundings
+from deployments.errors import AddressError
+from deployments.forms import forms
+from deployments.home import Home
+from deployments.part import Part, running
+from deployments.server import (
+    POOL,
+    WORKER,
+    Offered,
+    await_healthy,
+    await_worker,
+    client,
+    lay_pool,
+    now,
+    offer,
+    settle,
+)
+
+# Seconds each part may take to stop by itself; together they stay well below fifteen.
+WORKER_PATIENCE, SERVER_PATIENCE = 5.0, 4.0
+PAUSE = 0.5
+EVERYWHERE = ("0.0.0.0", "::")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+NO_LOGIN = (
+    "caution: whoever reaches {host} can start analyses here as you; "
+    "set PREFECT_SERVER_API_AUTH_STRING=user:password to ask for a login"
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What hub is wanted: where it listens, where it keeps things, how much it does at once."""
+
+    home: Home
+    host: str = "127.0.0.1"
+    port: int = 4200
+    at_once: int = 2
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub that is up."""
+
+    url: str
+    home: Home
+    offered: tuple[Offered, ...]
+    parts: tuple[Part, ...]
+
+    def wait(self) -> None:
+        """Go on until interrupted; PartFailedError if a part ends by itself."""
+        while True:
+            for part in self.parts:
+                part.check()
+            time.sleep(PAUSE)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a program needs to use the hub."""
+        return {
+            "url": self.url,
+            "api": f"{self.url}/api",
+            "pool": POOL,
+            "process": os.getpid(),
+            "home": str(self.home.root),
+            "results": str(self.home.results),
+            "deployments": [each.to_json() for each in self.offered],
+        }
+
+
+def home_at(root: Path | None, results: Path | None, environment: Mapping[str, str]) -> Home:
+    """The hub's folder and its results: as given, as the environment says, or below the user's home."""
+    chosen = root or Path(environment.get("HALOS_HOME") or Path.home() / ".halos")
+    products = results or Path(environment.get("HALOS_RESULTS") or chosen / "results")
+    return Home(chosen.expanduser().resolve(), products.expanduser().resolve())
+
+
+@contextmanager
+def hub(plan: Plan, say: Say, environment: Mapping[str, str]) -> Iterator[Hub]:
+    """A hub that is up inside; afterwards its worker has stopped, then its server, and nothing is left."""
+    port = plan.port or free_port(plan.host)
+    url = f"http://{_named(plan.host)}:{port}"
+    with plan.home.held(url):
+        refuse_taken(plan.host, port)
+        if plan.host not in LOOPBACK and login(environment) is None:
+            say(NO_LOGIN.format(host=url))
+        around = surroundings(environment, plan.home, _named(plan.host), f"{url}/api")
+        say("starting the server ...")
+        address = ("--host", plan.host, "--port", str(port))
+        command = ("prefect", "server", "start", *address)
+        with running("server", plan.home, command, around, patience=SERVER_PATIENCE) as server:
+            await_healthy(server, url)
+            yield from _served(plan, url, server, around, say)
+
+
+def _served(plan: Plan, url: str, server: Part, around: Mapping[str, str], say: Say) -> Iterator[Hub]:
+    with client(f"{url}/api", login(around)) as known:
+        lay_pool(known)
+        offered = tuple(offer(known, form, url) for form in forms())
+        if left := settle(known):
+            say(f"{left} runs of the session before were cut short; they say so now")
+        say("starting the worker ...")
+        since = now()
+        start = ("prefect", "worker", "start", "--pool", POOL, "--type", "process")
+        command = (*start, "--name", WORKER, "--limit", str(plan.at_once))
+        with running("worker", plan.home, command, around, patience=WORKER_PATIENCE) as worker:
+            await_worker(known, worker, since)
+            yield Hub(url, plan.home, offered, (server, worker))
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """AddressError if nobody could listen there."""
+    try:
+        with _listening(host, port):
+            return
+    except OSError as error:
+        taken = "something listens there already" if error.errno == errno.EADDRINUSE else error.strerror
+        raise AddressError(host, port, taken or str(error)) from error
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now."""
+    try:
+        with _listening(host, 0) as listener:
+            port: int = listener.getsockname()[1]
+            return port
+    except OSError as error:
+        raise AddressError(host, 0, error.strerror or str(error)) from error
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        # A port that a finished server has just left is free for the next one.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1)
+        yield listener
+
+
+def _named(host: str) -> str:
+    """The name under which a browser finds this host."""
+    name = socket.gethostname() if host in EVERYWHERE else host
+    return f"[{name}]" if ":" in name else name
