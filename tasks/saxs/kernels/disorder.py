@@ -20,7 +20,8 @@ def low_q_deviation(q: Floats, intensity: Floats, errors: Floats, fit: Guinier) 
     """How far the points before the Guinier range lie from its line: (relative, in standard errors).
 
     Positive where the curve turns up (aggregates), negative where it turns down
-    (repulsion between particles). The uncertainty of I(0) counts. (0, 0) where the range
+    (repulsion between particles). The statistical uncertainty of
+    I(0) counts; that from the choice of range would hide what is asked here. (0, 0) where the range
     starts at the first point. All (n,) float, as given to `search`.
     """
     if fit.first == 0:
@@ -30,7 +31,7 @@ def low_q_deviation(q: Floats, intensity: Floats, errors: Floats, fit: Guinier) 
     ratio, relative = intensity[part] / model - 1, errors[part] / model
     weights = relative**-2.0
     mean = float(np.average(ratio, weights=weights))
-    return mean, mean / float(np.hypot(weights.sum() ** -0.5, fit.forward_error / fit.forward))
+    return mean, mean / float(np.hypot(weights.sum() ** -0.5, fit.forward_statistical / fit.forward))
 
 
 def first_minimum(found: Distances, q_min: float, q_max: float) -> float | None:

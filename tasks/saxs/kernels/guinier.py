@@ -33,7 +33,7 @@ class Guinier:
 
     `first` and `last` are indices of the points used, both included. The
     uncertainties hold the statistical part and, in quadrature, what the choice
-    of range adds (`radius_spread`). `quality` is 0 to 1.
+    of range adds (`radius_spread`); the `_statistical` ones are the first part alone. `quality` is 0 to 1.
     """
 
     radius: float
@@ -42,6 +42,7 @@ class Guinier:
     radius_spread: float
     forward: float
     forward_error: float
+    forward_statistical: float
     first: int
     last: int
     chi2: float
@@ -317,6 +318,7 @@ def _described(
         radius_spread=spread,
         forward=forward,
         forward_error=float(np.hypot(forward_statistical, pull_along)),
+        forward_statistical=forward_statistical,
         first=first,
         last=last,
         chi2=chi2,
