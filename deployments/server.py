@@ -121,5 +121,5 @@ def _reported(worker: Any, since: datetime) -> bool:
 
 
 def now() -> datetime:
-    """This moment; server and worker are on the same clock."""
+    """The present moment; server and worker are on the same clock."""
     return datetime.now(UTC)

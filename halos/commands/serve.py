@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--home",
         type=Path,
         metavar="DIR",
-        help="folder of the hub's books (default: ~/.halos, or HALOS_HOME)",
+        help="the hub's own folder (default: ~/.halos, or HALOS_HOME)",
     )
     parser.add_argument(
         "--results",
