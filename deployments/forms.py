@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from configs.load import names
+from deployments.schema import for_people
 from flows.recipe import Recipe, Reduction, recipe_called, recipe_names, reductions
-
-# Decided by which form is filled in, not by who fills it in.
-SETTLED = ("recipe",)
 
 
 @dataclass(frozen=True)
@@ -54,23 +51,9 @@ def form(name: str, recipe: Recipe, reduction: Reduction) -> Form:
         description=_described(recipe, flow),
         tags=("halos", *reduction.techniques),
         parameters=parameters,
-        schema=shown_schema(flow.parameters.model_dump_for_openapi()),
+        schema=for_people(flow.parameters.model_dump_for_openapi()),
     )
 
 
 def _described(recipe: Recipe, flow: Any) -> str:
     return f"{recipe.title}.\n\n{flow.description}."
-
-
-def shown_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a flow as the form shows it: what is settled is left out, clusters are listed."""
-    asked = {name: dict(each) for name, each in schema["properties"].items() if name not in SETTLED}
-    if "cluster" in asked:
-        asked["cluster"] = {**asked["cluster"], "anyOf": [_one_of(names("clusters")), {"type": "null"}]}
-    for name, each in asked.items():
-        each["title"] = name.replace("_", " ").capitalize()
-    return {**schema, "properties": asked}
-
-
-def _one_of(choices: list[str]) -> dict[str, Any]:
-    return {"type": "string", "enum": choices}
