@@ -161,12 +161,13 @@ def write_cosaxs(
     sequence: Image | None = None,
     asked: int | None = None,
     detector: str = "eiger",
+    number: int = 1,
     fault: Fault | None = None,
 ) -> Path:
     """A MAX IV scan in the folder of a CoSAXS visit below `folder`, with its detector file."""
     home = folder / "data/visitors/cosaxs/20260001/2026010108/raw"
     home.mkdir(parents=True, exist_ok=True)
-    part = home / f"scan-0001_{detector}.h5"
+    part = home / f"scan-{number:04d}_{detector}.h5"
     numbers = np.arange(len(frames), dtype="u4") if sequence is None else sequence
     lost = int(numbers.max()) - int(numbers.min()) + 1 - len(numbers) if len(numbers) else 0
     with h5py.File(part, "w") as file:
@@ -177,10 +178,10 @@ def write_cosaxs(
         if fault is Fault.WRONG_UNIT:
             group["count_time"].attrs["units"] = "kg"
         group["nimages"], group["ntrigger"] = asked or len(frames) + lost, 1
-    with h5py.File(home / "scan-0001.h5", "w") as file:
+    with h5py.File(home / f"scan-{number:04d}.h5", "w") as file:
         inside = "/entry/instrument/nothing" if fault is Fault.DANGLING else f"/entry/instrument/{detector}"
         file["entry/title"] = "ascan samx 0 1 2 0.5"
         file["entry/instrument/albaem-01_ch1/data"] = np.linspace(1.0, 1.1, len(frames))
         file[f"entry/instrument/{detector}"] = h5py.ExternalLink(part.name, inside)
     _spoilt([part], fault, 0)
-    return home / "scan-0001.h5"
+    return home / f"scan-{number:04d}.h5"
