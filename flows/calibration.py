@@ -76,7 +76,7 @@ def ask(sample: list[Path], parameters: CalibrantParameters, recipe: str) -> ord
     """Open the image, hash every file, and give the request its key."""
     inputs = ordered_inputs(sample=opened(sample, parameters.reading)) + detector_inputs(parameters.files)
     values = parameters.model_dump(mode="json", exclude={"files": True})
-    return orders.place(recipe, "saxs", inputs, values)
+    return orders.place(recipe, "saxs", inputs, values, orders.request("calibration", sample, parameters))
 
 
 @step("refine the geometry on the rings")

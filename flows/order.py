@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from adapters.model import Input, Measurement
 from adapters.stores.products import sha256
@@ -22,7 +24,11 @@ LIBRARIES = ("numpy", "scipy", "numba", "pyFAI", "h5py", "hdf5plugin", "fabio", 
 
 @dataclass(frozen=True)
 class Order:
-    """A reduction asked for: `key` is the same wherever and whenever the same thing is asked."""
+    """A reduction asked for: `key` is the same wherever and whenever the same thing is asked.
+
+    `asked` is how it was asked for, with paths, so that it can be asked for again; it is
+    not part of the key.
+    """
 
     recipe: str
     technique: str
@@ -30,6 +36,7 @@ class Order:
     parameters: Mapping[str, Any]
     versions: Mapping[str, str]
     key: str
+    asked: Mapping[str, Any]
 
     @property
     def input_paths(self) -> tuple[Path, ...]:
@@ -37,7 +44,13 @@ class Order:
         return tuple(Path(each.path) for each in self.inputs)
 
 
-def place(recipe: str, technique: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> Order:
+def place(
+    recipe: str,
+    technique: str,
+    inputs: Iterable[Input],
+    parameters: Mapping[str, Any],
+    asked: Mapping[str, Any],
+) -> Order:
     """An order with its key: content hashes in role order, readers, parameters and code."""
     inputs = tuple(inputs)
     versions = {"halos": halos_version(), "code": code_fingerprint(), **_libraries()}
@@ -49,7 +62,26 @@ def place(recipe: str, technique: str, inputs: Iterable[Input], parameters: Mapp
     }
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.sha256(text.encode()).hexdigest()
-    return Order(recipe, technique, inputs, parameters, versions, key)
+    return Order(recipe, technique, inputs, parameters, versions, key, asked)
+
+
+def request(reduction: str, sample: Sequence[Path], parameters: BaseModel) -> dict[str, Any]:
+    """How a reduction is asked for, with absolute paths: enough to ask for it again."""
+    return {
+        "reduction": reduction,
+        "sample": [str(path.resolve()) for path in sample],
+        "parameters": _absolute(parameters.model_dump()),
+    }
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.resolve())
+    if isinstance(value, Mapping):
+        return {str(name): _absolute(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_absolute(each) for each in value]
+    return value
 
 
 def inputs_of(role: str, runs: Iterable[Measurement]) -> list[Input]:

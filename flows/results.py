@@ -102,7 +102,7 @@ def committed(
         flags=flags,
         plots=plots,
         seconds=round(time.time() - started, 3),
-        details=details or {},
+        details={"asked": dict(order.asked), **(details or {})},
     )
     folder = store.commit(bench, manifest)
     found = store.find(order.recipe, order.key)

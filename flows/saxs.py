@@ -90,7 +90,9 @@ def ask(sample: list[Path], parameters: SaxsParameters, recipe: str) -> orders.O
     inputs = ordered_inputs(**runs) + detector_inputs(parameters.images.files)
     # Files count by their content, not by their names.
     values = parameters.model_dump(mode="json", exclude={"buffer": True, "images": {"files": True}})
-    return orders.place(recipe, _technique(runs["sample"]), inputs, values)
+    return orders.place(
+        recipe, _technique(runs["sample"]), inputs, values, orders.request("saxs", sample, parameters)
+    )
 
 
 def _technique(runs: list[Any]) -> str:

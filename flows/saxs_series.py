@@ -82,7 +82,8 @@ def saxs_series(
 def ask(sample: list[Path], parameters: CombinationParameters, recipe: str) -> orders.Order:
     """Open every curve, hash every file, and give the request its key."""
     inputs = ordered_inputs(sample=opened(sample, parameters.reading))
-    return orders.place(recipe, "saxs", inputs, parameters.model_dump(mode="json"))
+    values = parameters.model_dump(mode="json")
+    return orders.place(recipe, "saxs", inputs, values, orders.request("saxs-series", sample, parameters))
 
 
 @step("combine the curves")

@@ -87,7 +87,7 @@ def ask(sample: list[Path], parameters: SecParameters, recipe: str) -> orders.Or
     if parameters.uv is not None:
         inputs.append(input_of("uv", parameters.uv))
     values = parameters.model_dump(mode="json", exclude={"uv": True, "images": {"files": True}})
-    return orders.place(recipe, "saxs", inputs, values)
+    return orders.place(recipe, "saxs", inputs, values, orders.request("sec-saxs", sample, parameters))
 
 
 @step("bring frames to curves")

@@ -72,7 +72,7 @@ def curves(named: dict[str, xr.Dataset], title: str) -> Figure:
         q, intensity, errors = _shown(curve)
         axes.errorbar(q, intensity, errors, fmt=".", ms=3, lw=0.6, color=colour, label=name, alpha=0.85)
     axes.set(xscale="log", yscale="log", title=title, xlabel="q / Å⁻¹", ylabel=_intensity_label(named))
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower left")
     return figure
 
 
