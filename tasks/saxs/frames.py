@@ -72,7 +72,8 @@ def _agreement(frames: Floats, errors: Floats, parameters: AveragingParameters) 
             np.ones(count, dtype=bool), np.ones(count), np.zeros(count, dtype=np.intp), np.ones(count)
         )
     scale = relative_scale(frames, errors)
-    steady = np.abs(scale / np.median(scale) - 1) <= parameters.largest_scale_change
+    scale = scale / np.median(scale)
+    steady = np.abs(scale - 1) <= parameters.largest_scale_change
     if steady.sum() < 2:
         steady[:] = True
     found = agreement(
@@ -85,7 +86,7 @@ def _agreement(frames: Floats, errors: Floats, parameters: AveragingParameters) 
     )
     kept, probability, run = steady.copy(), np.zeros(count), np.zeros(count, dtype=np.intp)
     kept[steady], probability[steady], run[steady] = found.kept, found.probability, found.run
-    return Agreement(kept, probability, run, scale / np.median(scale))
+    return Agreement(kept, probability, run, scale)
 
 
 def _reason(found: Agreement, k: int, labels: NDArray[Any], parameters: AveragingParameters) -> Dropped:
@@ -102,11 +103,11 @@ def _reason(found: Agreement, k: int, labels: NDArray[Any], parameters: Averagin
 
 
 def _flicker(found: Agreement, frames: Floats, errors: Floats) -> tuple[Flag, ...]:
-    if len(frames) < 3:
+    if len(frames) < 3 or (found.scale == 1).all():
         return ()
     spread = float(np.std(found.scale[found.kept]))
     # What counting alone does to the scale of a frame.
-    expected = float(np.median((np.nansum((frames / errors) ** 2, axis=1)) ** -0.5))
+    expected = float(np.median(np.maximum(np.nansum((frames / errors) ** 2, axis=1), 1.0) ** -0.5))
     if spread < 3 * expected or spread < NOTABLE_FLICKER:
         return ()
     said = f"the scale of the frames varies by {100 * spread:.2g} % (noise explains {100 * expected:.2g} %)"

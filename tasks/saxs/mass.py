@@ -122,6 +122,9 @@ def _by_intensity(guinier: Guinier, unit: str, metadata: Metadata, parameters: S
         concentration = parameters.concentration_mg_ml or metadata.require("concentration_mg_ml")
     except MissingMetadataError as error:
         return [], [Flag.info("no_mass_from_intensity", f"no mass from I(0): {error}")]
+    if not concentration > 0:
+        said = f"no mass from I(0): the concentration is {concentration:g} mg/ml"
+        return [], [Flag.caution("no_mass_from_intensity", said)]
     findings = [_absolute(guinier, concentration, parameters)] if absolute else []
     if parameters.standard_forward is not None:
         findings.append(_by_standard(guinier, concentration, parameters))

@@ -13,6 +13,9 @@ from tasks.saxs.kernels.correlation_map import compare, holm
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
+# Signal to noise of a whole frame above which its scale means something.
+TELLING = 10.0
+
 
 def mean(frames: Floats, errors: Floats, *, weighted: bool = False) -> tuple[Floats, Floats]:
     r"""Mean over frames with the error propagated.
@@ -69,12 +72,16 @@ class Agreement:
 def relative_scale(frames: Floats, errors: Floats) -> Floats:
     """The factor (k,) by which each frame (k, n) exceeds the mean of all, weighted by precision.
 
-    Points where a frame or an error is not finite count for none of the frames.
+    Points where a frame or an error is not finite count for none of the frames. Where the
+    mean does not stand out of the noise of a frame there is no scale to tell: then 1.
     """
     good = np.isfinite(frames).all(axis=0) & (errors > 0).all(axis=0) & np.isfinite(errors).all(axis=0)
     centre = frames[:, good].mean(axis=0)
     weights = np.mean(errors[:, good] ** 2, axis=0) ** -1.0
-    found: Floats = frames[:, good] @ (weights * centre) / float(weights @ centre**2)
+    signal = float(weights @ centre**2)
+    if signal < TELLING**2:
+        return np.ones(len(frames))
+    found: Floats = frames[:, good] @ (weights * centre) / signal
     return found
 
 
@@ -114,7 +121,9 @@ def agreement(
     found = _from_first(shapes, significance) if against == "first" else _consensus(shapes, significance)
     kept, probability, run = found
     if cumulative and not kept.all():
-        kept = kept & (np.arange(len(frames)) < int(np.argmin(kept)))
+        place = np.arange(len(frames))
+        harmed = np.flatnonzero(~kept & (place > int(np.argmax(kept))))
+        kept = kept & (place < (harmed[0] if harmed.size else len(frames)))
     return Agreement(kept, probability, run, scale)
 
 

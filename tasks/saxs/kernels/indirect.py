@@ -98,7 +98,7 @@ def solve(
     matrix = transform_matrix(q, r) / errors[:, None]
     data = intensity / errors
     # The typical height of p makes alpha a plain number, the same for every size.
-    height = max(float(np.abs(intensity).max()), 1e-300) / (4 * np.pi * size)
+    height = max(float(np.abs(intensity).max()), float(errors.min())) / (4 * np.pi * size)
     # p = height * whiten @ z, and the prior of z is the same in every direction.
     whiten = _whitening(len(r))
     design = matrix @ whiten * height
@@ -253,16 +253,18 @@ def _error_on(r: Floats, solution: _Solution) -> Floats:
 
 
 def _moments(solution: _Solution) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(Rg, its error), (I(0), its error) of one solution; NaN for Rg where Rg² is not positive."""
+    """(Rg, its error), (I(0), its error) of one solution; NaN for Rg where P(r) has no positive moments."""
     step = solution.r[1] - solution.r[0]
-    total, second = solution.p.sum(), float((solution.r**2) @ solution.p)
+    total, second = float(solution.p.sum()), float((solution.r**2) @ solution.p)
+    forward = (4 * np.pi * step * total, 4 * np.pi * step * float(np.sqrt(solution.covariance.sum())))
+    if not (total > 0 and second > 0):
+        return (float("nan"), float("nan")), forward
     squared = second / (2 * total)
     to_squared = (solution.r**2 / 2 - squared) / total
     variance = float(to_squared @ solution.covariance @ to_squared)
-    radius = float(np.sqrt(squared)) if squared > 0 else float("nan")
-    forward = 4 * np.pi * step * float(total)
-    forward_error = 4 * np.pi * step * float(np.sqrt(solution.covariance.sum()))
-    return (radius, float(np.sqrt(variance)) / (2 * radius)), (forward, forward_error)
+    radius = float(np.sqrt(squared))
+    # Rounding may leave a variance a hair below zero.
+    return (radius, float(np.sqrt(max(variance, 0.0))) / (2 * radius)), forward
 
 
 def _mixture(share: Floats, values: Floats, widening: float) -> tuple[float, float]:

@@ -146,3 +146,27 @@ def test_a_curve_without_errors_is_refused(sphere):
 def test_half_a_standard_is_refused():
     with pytest.raises(ValidationError, match="a standard needs"):
         ShapeParameters(standard_forward=1.0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", ["zero", "noise", "negative", "rising", "steep", "constant"])
+@pytest.mark.parametrize("points", [10, 80])
+def test_no_curve_however_odd_ends_in_a_foreign_error(shape, points):
+    q = np.linspace(0.01, 0.3, points)
+    noise = np.random.default_rng(1).normal(size=points)
+    intensity = {
+        "zero": 0 * q,
+        "noise": noise,
+        "negative": -1 - q,
+        "rising": q,
+        "steep": q**-4.0,
+        "constant": 1 + 0 * q,
+    }[shape]
+    found = characterise(
+        labelled(q, intensity, np.full(points, 0.1), "1/cm"),
+        Metadata(technique="saxs", concentration_mg_ml=0.0),
+        DEFAULT,
+    )
+
+    assert all(np.isfinite(each.value) for each in found.findings)
+    assert found.flags

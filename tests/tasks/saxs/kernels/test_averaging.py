@@ -90,3 +90,19 @@ def test_condensing_keeps_the_precision_of_the_whole():
     assert np.average(few[1], weights=few[2] ** -2) == pytest.approx(
         np.average(intensity, weights=errors**-2)
     )
+
+
+def test_frames_of_pure_noise_have_no_scale():
+    noise = np.random.default_rng(0).normal(size=(5, 60))
+
+    assert (relative_scale(noise, np.ones_like(noise)) == 1).all()
+
+
+def test_a_harmed_first_frame_does_not_drop_all_others():
+    rng = np.random.default_rng(2)
+    axis = np.linspace(0, 3, 200)
+    values = np.exp(-axis) + 0.01 * rng.normal(size=(6, 200))
+    values[0] += 0.3 * np.exp(-4 * axis)
+
+    found = agreement(values, np.full((6, 200), 0.01), cumulative=True)
+    assert found.kept.tolist() == [False] + [True] * 5
