@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from adapters.errors import LayoutError
 from adapters.model import Flag, Geometry, Measurement, Metadata, merged
@@ -20,6 +21,8 @@ from tasks.common.integration import Corrections, Integrator, integrate, prepare
 from tasks.common.normalization import normalize
 from tasks.common.parameters import NormalizationParameters
 
+Floats = NDArray[np.float64]
+
 
 def stacked(
     role: str,
@@ -29,16 +32,21 @@ def stacked(
     calibrated: Geometry | None,
     corrections: Corrections,
     cluster: Cluster,
+    edges: Floats | None = None,
 ) -> tuple[Leaf, Leaf | None]:
-    """All frames of all runs as one stack of curves, and the detector picture where there is one."""
+    """All frames of all runs as one stack of curves, and the detector picture where there is one.
+
+    Images of all runs share the rings of the first, or the `edges` given (1/angstrom).
+    """
     curves: list[xr.Dataset] = []
     flags: list[tuple[Flag, ...]] = []
     picture: Leaf | None = None
     for run in runs:
         if "counts" in run.data:
             curve, said, prepared = _from_images(
-                run, parameters, normalization, calibrated, corrections, cluster, role
+                run, parameters, normalization, calibrated, corrections, cluster, role, edges
             )
+            edges = prepared.edges
             picture = picture or _picture(run, prepared)
         else:
             curve, said = run.data[_names(run)].compute(), run.flags
@@ -65,9 +73,10 @@ def _from_images(
     corrections: Corrections,
     cluster: Cluster,
     role: str,
+    edges: Floats | None,
 ) -> tuple[xr.Dataset, tuple[Flag, ...], Integrator]:
     geometry, said = resolve(run.metadata, parameters.geometry, calibrated)
-    prepared = prepare(run, geometry, parameters.integration, corrections)
+    prepared = prepare(run, geometry, parameters.integration, corrections, edges)
     lazy = integrate(run, prepared, parameters.integration)
     computed = _streamed(lazy, run, cluster, role)
     scaled, more = normalize(computed, run.metadata, normalization)

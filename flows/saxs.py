@@ -117,11 +117,19 @@ def curves_of(
         calibrated(images.files),
         corrections(images.files),
         cluster_called(cluster),
+        _rings_of_sample(bench),
     )
     if picture is not None:
         leave(bench, f"{role}-picture", picture)
     logger().info("%s: %d frames of %d points", role, leaf.data.sizes["frame"], leaf.data.sizes["q"])
     return leave(bench, f"{role}-frames", leaf)
+
+
+def _rings_of_sample(bench: Path) -> Any:
+    # Sample and buffer are subtracted point by point, so they share their rings.
+    if not benches.left(bench, "sample-picture"):
+        return None
+    return take(bench, "sample-picture").data["ring_edges"].values
 
 
 @step("average frames that agree")

@@ -49,9 +49,17 @@ class Integrator:
 
 
 def prepare(
-    run: Measurement, geometry: Geometry, parameters: IntegrationParameters, corrections: Corrections
+    run: Measurement,
+    geometry: Geometry,
+    parameters: IntegrationParameters,
+    corrections: Corrections,
+    edges: Floats | None = None,
 ) -> Integrator:
-    """Everything frame-independent of integrating `run` with a resolved `geometry`."""
+    """Everything frame-independent of integrating `run` with a resolved `geometry`.
+
+    `edges` (1/angstrom) are the rings of another run that this one must be comparable
+    with; None makes them from `parameters` and from what this run's detector sees.
+    """
     shape = (run.data.sizes["y"], run.data.sizes["x"])
     maps = pixel_maps(geometry, shape)
     rectangles = parameters.masked_rectangles
@@ -65,7 +73,8 @@ def prepare(
     if corrections.flat is not None:
         weights *= _fitting("flat field", corrections.flat, shape, run)
         bad = bad | ~(corrections.flat > 0)
-    edges = _edges(geometry, maps.q, bad, parameters)
+    if edges is None:
+        edges = _edges(geometry, maps.q, bad, parameters)
     rings = ring_numbers(maps.q, edges, bad)
     low, high = masks.valid_range(run.data, parameters.max_counts)
     dark = None if corrections.dark is None else _fitting("dark image", corrections.dark, shape, run)
