@@ -11,13 +11,14 @@ PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_C
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 TESTS ?=
 
-.PHONY: help demo test lint format constraints clean
+.PHONY: help demo test lint format reference constraints clean
 
 help:
 	@echo "make demo         set up, then the whole story on one machine"
 	@echo "make test         set up, then all tests that can run here"
 	@echo "make lint         style, types and import contracts"
 	@echo "make format       put the code into its style"
+	@echo "make reference    write the reference pages that follow from the code"
 	@echo "make constraints  resolve the tested versions anew"
 	@echo "make clean        remove the virtual environment"
 
@@ -36,6 +37,9 @@ lint: $(VENV)/.lint-ready
 format: $(VENV)/.lint-ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(VENV)/.ready
+	$(BIN)/python script/reference.py
 
 # Host-free and for every supported Python: no index, no file paths, no hashes.
 constraints: $(VENV)/.ready
