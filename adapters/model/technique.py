@@ -45,6 +45,17 @@ PLANE = {"intensity": Variable(("qy", "qx")), "qx": Variable(("qx",), "1/angstro
 DISTANCES = {"p_of_r": Variable(("r",)), "r": Variable(("r",), "angstrom")}
 REDUCED = {"curve": CURVES, "plane": PLANE, "distances": DISTANCES}
 SCATTERING = {"image": IMAGES, **REDUCED}
+ATOMS = {axis: Variable(("atom",), "angstrom") for axis in ("x", "y", "z")} | {
+    "element": Variable(("atom",)),
+    "occupancy": Variable(("atom",), "dimensionless"),
+}
+# Spectra of one run end to end: scans differ in length, so each says where its points start and how many.
+SPECTRA = {
+    "mz": Variable(("point",), "Da/elementary_charge"),
+    "intensity": Variable(("point",)),
+    "first_point": Variable(("scan",), "dimensionless"),
+    "points": Variable(("scan",), "dimensionless"),
+}
 
 TECHNIQUES: dict[str, Technique] = {
     each.name: each
@@ -54,6 +65,10 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("sans", "small angle neutron scattering", "PaNET01189", SCATTERING),
         Technique("powder", "x-ray powder diffraction", "PaNET01101", {"image": IMAGES, "curve": CURVES}),
         Technique("mx", "macromolecular crystallography", None, {"image": IMAGES}),
+        Technique("structure", "atomic model of a molecule or an assembly", None, {"atoms": ATOMS}),
+        Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
+        # Several products joined; it has no run of its own to read.
+        Technique("fusion", "several techniques on one sample", None, {}),
         # A detector file that says nothing of what was done with it.
         Technique("image", "detector image of unstated technique", None, {"image": IMAGES}),
         Technique("curve", "scattering curve of unstated technique", None, REDUCED),

@@ -22,6 +22,10 @@ QUANTITIES: dict[str, Quantity] = {
     "unit_cell_b": Quantity("angstrom", "second edge of the unit cell"),
     "unit_cell_c": Quantity("angstrom", "third edge of the unit cell"),
     "molecular_mass": Quantity("kDa", "mass of the particle as it is in the sample"),
+    "protomer_mass": Quantity("kDa", "mass of one copy of the repeating unit, by its sequence"),
+    "hydration_contrast": Quantity(
+        "1/angstrom**3", "electron density of the hydration shell over that of bulk water"
+    ),
     "forward_intensity": Quantity("any", "intensity extrapolated to q = 0, in the unit of the curve"),
     "porod_volume": Quantity("angstrom**3", "volume from the Porod invariant and I(0)"),
     "volume_of_correlation": Quantity("angstrom**2", "I(0) over the integral of q I(q)"),
