@@ -45,7 +45,7 @@ reference: $(VENV)/.ready
 constraints: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile --quiet --universal --upgrade pyproject.toml \
-	    --extra test --extra lint --extra fast --no-annotate --no-emit-index-url --no-emit-find-links \
+	    --all-extras --no-annotate --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command "make constraints" --output-file constraints.txt
 
 clean:
