@@ -17,6 +17,8 @@ from tasks.saxs.kernels.elution import Peak
 from tasks.saxs.parameters import ElutionParameters
 
 CORRELATION_Q = 0.3
+# What the Guinier law leaves open up to q Rg = 1.3, relative; no averaging of frames lessens it.
+GUINIER_LAW = 0.006
 
 
 @dataclass(frozen=True)
@@ -248,13 +250,20 @@ def _findings(sizes: dict[str, Floats], part: slice, span: tuple[int, int]) -> t
         sizes["radius_of_gyration"][part], sizes["radius_of_gyration_errors"][part]
     )
     findings = [
-        Finding("radius_of_gyration", radius, radius_error, "angstrom", "Guinier of single frames", (told,))
+        Finding(
+            "radius_of_gyration",
+            radius,
+            float(np.hypot(radius_error, GUINIER_LAW * radius)),
+            "angstrom",
+            "Guinier of single frames",
+            (told,),
+        )
     ]
     masses = sizes["molecular_mass"][part]
     if np.isfinite(masses).any():
         kda = float(np.nanmedian(masses))
         scatter = float(np.nanstd(masses) / np.sqrt(np.isfinite(masses).sum()))
-        error = float(np.hypot(mass.CORRELATION_SPREAD * kda, scatter))
+        error = float(np.hypot(mass.widened(mass.CORRELATION_SPREAD, kda) * kda, scatter))
         method = "volume of correlation of single frames"
         assumed = ("apparent mass of what is in the beam", "a protein", told)
         findings.append(Finding("molecular_mass", kda, error, "kDa", method, assumed))

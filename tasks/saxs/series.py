@@ -81,7 +81,7 @@ def _extrapolated(
         Finding(
             "radius_of_gyration",
             radius.intercept,
-            radius.intercept_error,
+            float(np.hypot(radius.intercept_error, max(fit.radius_truncation for _, fit in good))),
             "angstrom",
             "Guinier at zero concentration",
             told,

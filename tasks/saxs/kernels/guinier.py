@@ -25,6 +25,9 @@ SAME_FORWARD = 1.25
 # A range of which the points before it lie this far above is the flank of something larger.
 FLANK = 2.0
 SHORTEST_REACH = 0.85
+# ln I of a solid sphere is -u/3 - u²/126 + ... with u = (q Rg)²: the farthest that a compact
+# body bends away from the straight line.
+SPHERE_BEND = 1.0 / 126.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,18 @@ class Guinier:
     `first` and `last` are indices of the points used, both included. The
     uncertainties hold the statistical part and, in quadrature, what the choice
     of range adds (`radius_spread`); the `_statistical` ones are the first part alone. `quality` is 0 to 1.
+
+    `radius_truncation` is the standard uncertainty that the law itself leaves: between no
+    bend and that of a sphere anything is possible, so a 12th of the square of that width
+    is its variance. It is common to all curves of a particle over the same range, and
+    therefore not part of `radius_error`.
     """
 
     radius: float
     radius_error: float
     radius_statistical: float
     radius_spread: float
+    radius_truncation: float
     forward: float
     forward_error: float
     forward_statistical: float
@@ -316,6 +325,7 @@ def _described(
         radius_error=total,
         radius_statistical=statistical,
         radius_spread=spread,
+        radius_truncation=_truncation(radius, q[first] * radius, q[last] * radius),
         forward=forward,
         forward_error=float(np.hypot(forward_statistical, pull_along)),
         forward_statistical=forward_statistical,
@@ -326,6 +336,12 @@ def _described(
         curvature=float(curvature),
         quality=_quality(total / radius, q[first] * radius, q[last] * radius, chi2, curvature),
     )
+
+
+def _truncation(radius: float, start: float, reach: float) -> float:
+    """Half an interval of uniform chance over sqrt(3): a line through u² has the slope of its ends."""
+    bend = 1.5 * SPHERE_BEND * (start**2 + reach**2)
+    return float(radius * bend / np.sqrt(12.0))
 
 
 def _quality(relative_error: float, start: float, reach: float, chi2: float, curvature: float) -> float:

@@ -99,3 +99,15 @@ def test_a_curve_that_does_not_fall_has_no_range(curve):
     found = search(q, curve(q), np.full(100, 1e-3))
 
     assert found is None or found.quality < 0.1
+
+
+@pytest.mark.parametrize("radius", [15.0, 40.0, 90.0])
+def test_what_the_law_leaves_open_covers_a_sphere_measured_with_little_noise(radius):
+    q = np.linspace(0.2, 8.0, 600) / radius
+    x = q * radius
+    exact = (3 * (np.sin(x) - x * np.cos(x)) / x**3) ** 2
+    found = search(q, exact, 0.01 * exact + 1e-5)
+
+    off = abs(found.radius - np.sqrt(0.6) * radius)
+    assert off <= 3 * np.hypot(found.radius_error, found.radius_truncation)
+    assert found.radius_truncation < 0.01 * radius

@@ -11,6 +11,7 @@ from tasks.saxs.kernels.mass import (
     by_standard,
     combined,
     corrected_volume,
+    widened,
 )
 
 
@@ -69,3 +70,11 @@ def test_routes_that_disagree_widen_the_combination():
 def test_a_concentration_that_is_not_positive_is_refused(concentration):
     with pytest.raises(ValueError, match="positive"):
         by_absolute_scale(1.0, 0.1, concentration)
+
+
+def test_calibrations_are_trusted_less_for_small_proteins():
+    spreads = [widened(0.1, kda) for kda in (5.0, 14.3, 66.0, 1000.0)]
+
+    assert spreads == sorted(spreads, reverse=True)
+    assert spreads[0] > 0.5
+    assert spreads[-1] == pytest.approx(0.1, rel=1e-3)
