@@ -35,7 +35,9 @@ def test_fit_is_not_biased_where_many_points_are_negative():
 def test_a_sphere_has_its_radius_of_gyration(sphere, radius):
     found = search(*sphere(radius, q_min=0.3 / radius, q_max=10 / radius))
 
-    assert found.radius == pytest.approx(np.sqrt(0.6) * radius, abs=3 * found.radius_error + 0.02 * radius)
+    whole = np.hypot(found.radius_error, found.radius_truncation)
+    assert found.radius == pytest.approx(np.sqrt(0.6) * radius, abs=3 * whole)
+    assert found.radius_truncation < 0.01 * radius
     assert found.forward == pytest.approx(1.0, abs=4 * found.forward_error)
     assert found.quality > 0.5
 
@@ -99,15 +101,3 @@ def test_a_curve_that_does_not_fall_has_no_range(curve):
     found = search(q, curve(q), np.full(100, 1e-3))
 
     assert found is None or found.quality < 0.1
-
-
-@pytest.mark.parametrize("radius", [15.0, 40.0, 90.0])
-def test_what_the_law_leaves_open_covers_a_sphere_measured_with_little_noise(radius):
-    q = np.linspace(0.2, 8.0, 600) / radius
-    x = q * radius
-    exact = (3 * (np.sin(x) - x * np.cos(x)) / x**3) ** 2
-    found = search(q, exact, 0.01 * exact + 1e-5)
-
-    off = abs(found.radius - np.sqrt(0.6) * radius)
-    assert off <= 3 * np.hypot(found.radius_error, found.radius_truncation)
-    assert found.radius_truncation < 0.01 * radius
