@@ -111,16 +111,17 @@ def committed(
 
 
 def shown(outcome: Outcome, title: str) -> None:
-    """Findings, flags and pictures on the page of the run in the browser; outside a run, nothing."""
+    """Findings, flags and pictures on one page of the run in the browser; outside a run, nothing."""
     if not in_flow_run():
         return
-    create_markdown_artifact(key="answer", markdown=answer_page(outcome, title), description=title)
-    for name in outcome.manifest.plots:
-        picture = base64.b64encode((outcome.folder / name).read_bytes()).decode()
-        key = "plot-" + Path(name).stem.lower().replace("_", "-")
-        create_markdown_artifact(
-            key=key, markdown=f"![{name}](data:image/png;base64,{picture})", description=f"{title}: {name}"
-        )
+    pictures = [_picture(outcome.folder / name) for name in outcome.manifest.plots]
+    page = "\n\n".join([answer_page(outcome, title), *pictures])
+    create_markdown_artifact(key="answer", markdown=page, description=title)
+
+
+def _picture(path: Path) -> str:
+    """A picture inside the page itself, so that the browser needs no access to the folder."""
+    return f"![{path.name}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
 
 
 def answer_page(outcome: Outcome, title: str) -> str:
