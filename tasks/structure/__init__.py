@@ -1,0 +1,1 @@
+"""Atomic models: what a particle of these atoms weighs, measures and scatters."""

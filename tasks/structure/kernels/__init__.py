@@ -1,0 +1,1 @@
+"""Plain numpy: composition, size, and scattering of atoms in solution."""
