@@ -156,5 +156,7 @@ def _facts(runs: Sequence[Measurement]) -> dict[str, Any]:
 def metadata_of(leaf: Leaf, technique: str) -> Metadata:
     """The metadata that a stack's runs agree on."""
     said = dict(leaf.fact("metadata") or {})
-    said.setdefault("technique", technique)
+    # A detector file that states no technique calls itself an image; its curve is none any more.
+    if said.get("technique") in (None, "image"):
+        said["technique"] = technique
     return Metadata(**said)

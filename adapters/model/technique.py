@@ -81,8 +81,12 @@ def violations(technique: Technique, data: xr.Dataset) -> tuple[str, ...]:
     faults = {name: _faults(form, data) for name, form in technique.forms.items()}
     if any(not found for found in faults.values()):
         return ()
-    nearest = min(faults, key=lambda name: len(faults[name]))
+    nearest = min(faults, key=lambda name: (_absent(technique.forms[name], data), len(faults[name])))
     return tuple(f"as {technique.name} {nearest}: {fault}" for fault in faults[nearest])
+
+
+def _absent(form: dict[str, Variable], data: xr.Dataset) -> int:
+    return sum(name not in data.variables for name in form)
 
 
 def _faults(form: dict[str, Variable], data: xr.Dataset) -> list[str]:

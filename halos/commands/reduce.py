@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,18 @@ class _Parameters(argparse.Action):
 
         reduction = recipe_called(getattr(namespace, "recipe", None) or "saxs")[1]
         rows = [
-            (name, str(info.default) if info.default is not None else "empty", info.description or "")
+            (name, _default(info), info.description or "")
             for name, info in leaves(reduction.parameters).items()
         ]
-        parser.exit(DONE, "\n".join(table([("parameter", "default", "meaning"), *rows])) + "\n")
+        # argparse would send a last message to standard error, but this is what was asked for.
+        sys.stdout.write("\n".join(table([("parameter", "default", "meaning"), *rows])) + "\n")
+        parser.exit(DONE)
+
+
+def _default(info: Any) -> str:
+    if info.is_required():
+        return "needed"
+    return "empty" if info.default is None else str(info.default)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
