@@ -17,8 +17,12 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 
+from flows.telling import tell_in_words
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+tell_in_words()
 
 
 def step(name: str, *, retries: int = 0) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -55,10 +55,10 @@ def saxs(
     """Reduce one sample, with its buffer if there is one.
 
     Args:
-        sample: Frames of the sample: files, or folders of files
+        sample: Frames of the sample: files, or folders of files, each by its full path
         parameters: How to reduce them; every field has a default
         results: Folder for the product; empty takes the hub's own
-        cluster: Name of a cluster configuration; empty takes this machine's default
+        cluster: Where to compute, by the name of a cluster configuration; empty takes threads
         recipe: Name under which the product is kept
     """
     store = ProductStore(results or default_results())

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from halos.commands.status import FAULT
+from halos.commands.status import in_words
 
 BAR = 30
 
@@ -46,13 +46,14 @@ class Output:
 
     def error(self, error: Exception, status: int) -> None:
         """What went wrong; a fault of ours comes with its traceback."""
-        if status == FAULT:
+        told = in_words(error)
+        if not told:
             self.say("".join(traceback.format_exception(error)).rstrip())
             self.say("This is a fault of HALOS, not of your data; please report it with the lines above.")
         if self.as_json:
             said = {"error": {"kind": type(error).__name__, "message": str(error), "status": status}}
             self._write(json.dumps(said, indent=2))
-        if status != FAULT:
+        if told:
             self.say(f"halos: {error}")
 
     def progress(self, what: str, done: int, total: int) -> None:

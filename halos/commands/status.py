@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 
 DONE, FAULT, USAGE, NOT_READY, BROKEN, MISSING, REFUSED = 0, 1, 2, 3, 4, 5, 6
@@ -21,16 +22,24 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.stores.errors", "StoreError", BROKEN),
     ("tasks.common.calibration", "CalibrationError", BROKEN),
     ("tasks.saxs.curve", "CurveError", BROKEN),
+    ("deployments.errors", "PartFailedError", FAULT),
+    ("deployments.errors", "HubError", USAGE),
 )
 
 
 def status_of(error: BaseException) -> int:
     """The exit status for an error."""
+    return next(_fitting(error), FAULT)
+
+
+def in_words(error: BaseException) -> bool:
+    """Whether the message of an error says enough without its traceback."""
+    return next(_fitting(error), None) is not None
+
+
+def _fitting(error: BaseException) -> Iterator[int]:
     kinds = {(kind.__module__, kind.__qualname__) for kind in type(error).__mro__}
-    for module, name, status in ROWS:
-        if (module, name) in kinds:
-            return status
-    return FAULT
+    return (status for module, name, status in ROWS if (module, name) in kinds)
 
 
 def rows_exist() -> bool:

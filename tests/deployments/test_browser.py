@@ -1,0 +1,122 @@
+"""One click: a run started from the form in a real browser ends with its answer and its plots."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("selenium")
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SECONDS = 120
+FIELD = (
+    "//span[contains(@class,'property__label')]"
+    "[normalize-space()='{0}' or normalize-space()='{0} (Optional)']"
+    "/ancestor::div[contains(concat(' ',@class,' '),' schema-form-property ')][1]"
+)
+RUN_LINK = "//a[contains(@href,'/runs/flow-run/')]"
+
+
+class Page:
+    """What a person does on the pages of the hub."""
+
+    def __init__(self, window: Any) -> None:
+        self.window = window
+
+    def wait_for(self, xpath: str) -> Any:
+        return WebDriverWait(self.window, SECONDS).until(
+            lambda window: next((e for e in window.find_elements(By.XPATH, xpath) if e.is_displayed()), None)
+        )
+
+    def add_path(self, label: str, path: Path) -> None:
+        field = FIELD.format(label)
+        self.wait_for(f"{field}//button[contains(.,'Add item')]").click()
+        self.wait_for(f"{field}//textarea").send_keys(str(path))
+
+    def submit(self) -> str:
+        """Press the button; the address of the run."""
+        self.wait_for("//button[normalize-space()='Submit']").click()
+        return str(self.wait_for(RUN_LINK).get_attribute("href"))
+
+    def state(self) -> str:
+        """How the run ended."""
+        ended = "|".join(f"//span[normalize-space()='{word}']" for word in ("Completed", "Failed", "Crashed"))
+        return str(self.wait_for(ended).text)
+
+    def picture(self, name: str, folder: Path) -> None:
+        self.window.save_screenshot(str(folder / name))
+        sys.stdout.write(f"{folder / name}\n")
+
+
+@pytest.fixture
+def page(browser: Any) -> Page:
+    return Page(browser)
+
+
+def test_a_click_gives_the_answer_with_plots_and_the_same_product_as_the_command(hub, frames, page, tmp_path):
+    page.window.get(hub.form("saxs"))
+    page.add_path("Sample", frames.sample)
+    page.add_path("Buffer", frames.buffer)
+    page.picture("form.png", tmp_path)
+    run = page.submit()
+    page.window.get(run)
+    ended = page.state()
+    page.picture("run.png", tmp_path)
+    page.wait_for("//*[@role='tab' or self::button or self::span][normalize-space()='Artifacts']").click()
+    page.window.get(page.wait_for("//a[contains(@href,'/artifacts/artifact/')]").get_attribute("href"))
+    page.wait_for("//img[starts-with(@src,'data:image/png')]")
+    pictures = page.window.find_elements(By.XPATH, "//img[starts-with(@src,'data:image/png')]")
+    widths = [int(each.get_attribute("naturalWidth")) for each in pictures]
+    words = page.window.find_element(By.TAG_NAME, "body").text
+    page.picture("answer.png", tmp_path)
+    clicked = manifest_of(Path(hub.said["results"]))
+    commanded = by_command(frames, tmp_path / "command")
+
+    assert ended == "Completed"
+    assert len(widths) == len(clicked["plots"]) >= 4
+    assert min(widths) > 300
+    assert clicked["key"] in words and "radius of gyration" in words
+    assert clicked["key"] == commanded["key"]
+    assert clicked["findings"] == commanded["findings"]
+    assert size_of(clicked) == pytest.approx(frames.radius_of_gyration, rel=0.02)
+
+
+def test_a_run_that_fails_says_in_words_what_to_do_and_the_hub_goes_on(hub, page, tmp_path):
+    page.window.get(hub.form("saxs"))
+    page.add_path("Sample", tmp_path / "nowhere.dat")
+    page.window.get(page.submit())
+    ended = page.state()
+    page.wait_for("//*[contains(text(),'Finished in state Failed')]")
+    words = page.window.find_element(By.TAG_NAME, "body").text
+    page.picture("failed.png", tmp_path)
+
+    assert ended == "Failed"
+    assert f"{tmp_path / 'nowhere.dat'} does not exist. Check the spelling" in words
+    assert "Traceback" not in words
+    assert hub.process.poll() is None
+
+
+def manifest_of(results: Path) -> dict[str, Any]:
+    (found,) = results.glob("saxs-*/manifest.json")
+    return dict(json.loads(found.read_text()))
+
+
+def by_command(frames: Any, out: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "halos", "reduce", str(frames.sample), "--json", "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--set", f"buffer=[{frames.buffer}]"], capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(done.stdout))
+
+
+def size_of(answer: dict[str, Any]) -> float:
+    sizes = [each["value"] for each in answer["findings"] if each["quantity"] == "radius_of_gyration"]
+    return float(sizes[0])

@@ -1,0 +1,77 @@
+"""A hub remembers, says what was cut short, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+from prefect.client.schemas.objects import FlowRun
+
+from deployments.server import CUT_SHORT, client
+
+pytestmark = pytest.mark.slow
+SECONDS = 60
+
+
+def until(truth: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if said := truth():
+            return said
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def state_of(hub: Any, run: FlowRun) -> Any:
+    with client(hub.said["api"], None) as server:
+        return server.read_flow_run(run.id).state
+
+
+def started(hub: Any, **parameters: Any) -> FlowRun:
+    with client(hub.said["api"], None) as server:
+        return server.create_flow_run_from_deployment(hub.deployment("saxs"), parameters=parameters)
+
+
+def test_a_hub_stops_whole_and_remembers_when_it_comes_back(serve, frames, tmp_path):
+    first = serve(tmp_path / "home")
+    run = started(first, sample=[str(frames.sample)])
+    until(lambda: state_of(first, run).is_running())
+    begun = time.monotonic()
+    status, left = first.interrupt()
+    seconds = time.monotonic() - begun
+    second = serve(tmp_path / "home")
+    remembered = state_of(second, run)
+    family = second.family()
+    second.process.kill()
+    second.process.wait()
+    _, orphans = psutil.wait_procs(family, timeout=15)
+
+    assert status == 0
+    assert seconds < 15
+    assert left == []
+    assert second.deployment("saxs") == first.deployment("saxs")
+    assert remembered.is_crashed()
+    assert remembered.message == CUT_SHORT
+    assert len(family) >= 5
+    assert orphans == []
+
+
+def test_forms_are_kept_by_the_server_as_they_were_made(hub):
+    with client(hub.said["api"], None) as server:
+        kept = {each.name: each for each in server.read_deployments()}
+
+    assert {"saxs", "sec-saxs", "saxs-series", "calibration"} <= set(kept)
+    assert kept["saxs"].enforce_parameter_schema
+    assert "recipe" not in kept["saxs"].parameter_openapi_schema["properties"]
+
+
+def test_what_a_form_leaves_empty_may_also_be_said_to_be_empty(hub, frames):
+    asked = {"sample": [str(frames.sample)], "results": None, "parameters": {"reading": {"q_unit": None}}}
+    run = started(hub, **asked)
+    until(lambda: state_of(hub, run).is_final())
+    ended = state_of(hub, run)
+
+    assert ended.is_completed(), ended.message
