@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +20,26 @@ def measured() -> Path:
     if not root.is_dir():
         pytest.skip("measured data absent: set HALOS_DATA to their folder")
     return root
+
+
+ABSENT = re.compile(r"measured data absent|could not import '(?P<module>[\w.]+)'|(?P<thing>[\w. -]+) is not installed")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say at the end what was not tested here, and for want of what."""
+    counted: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        counted[_want(reason.removeprefix("Skipped: "))] += 1
+    for want, count in sorted(counted.items()):
+        terminalreporter.write_line(f"{want}: {count}")
+
+
+def _want(reason: str) -> str:
+    found = ABSENT.search(reason)
+    if found is None:
+        return f"skipped ({reason})"
+    missing = found["module"] or found["thing"]
+    if missing is None:
+        return "skipped because measured data absent"
+    return f"left out because {missing.strip()} is not installed"
