@@ -185,7 +185,7 @@ def _expected(
 ) -> Floats:
     wavelength = geometry.wavelength_angstrom
     assert wavelength is not None  # calibrate() takes resolved geometries
-    highest = float(two_theta[np.isfinite(image)].max())
+    highest = float(two_theta[np.isfinite(image)].max(initial=0.0))
     expected = ring_angles(parameters.calibrant, wavelength, highest)
     # Rings closer than this cannot be told apart, and would steal each other's points.
     apart = np.diff(expected, prepend=-np.inf) > 5 * geometry.pixel1_m / geometry.distance_m
