@@ -107,7 +107,8 @@ def _flicker(found: Agreement, frames: Floats, errors: Floats) -> tuple[Flag, ..
         return ()
     spread = float(np.std(found.scale[found.kept]))
     # What counting alone does to the scale of a frame.
-    expected = float(np.median(np.maximum(np.nansum((frames / errors) ** 2, axis=1), 1.0) ** -0.5))
+    pulls = np.divide(frames, errors, out=np.zeros_like(frames), where=errors > 0)
+    expected = float(np.median(np.maximum(np.nansum(pulls**2, axis=1), 1.0) ** -0.5))
     if spread < 3 * expected or spread < NOTABLE_FLICKER:
         return ()
     said = f"the scale of the frames varies by {100 * spread:.2g} % (noise explains {100 * expected:.2g} %)"
