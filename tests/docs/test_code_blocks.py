@@ -126,6 +126,7 @@ class Reader:
                 self.status = main(words[1:])
             except SystemExit as ended:
                 self.status = int(ended.code or 0)
+        assert self.status != 1, f"{self.where(command)}: {remarks.getvalue()}"
         errors = [line for line in remarks.getvalue().splitlines(keepends=True) if line.startswith("halos: ")]
         return said.getvalue() + "".join(errors)
 

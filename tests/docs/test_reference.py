@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import tomllib
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 ROOMS = ("adapters", "tasks", "flows", "deployments", "halos")
+UP_TO_DATE: dict[str, list[str]] = {"to add": [], "to remove": []}
 # Where a code is put together at run time, by file: what it can be.
 COMPOSED = {
     "adapters/formats/ascii_curve.py": {"divided_by_concentration"},
@@ -48,7 +50,7 @@ def test_every_adapter_is_in_the_table_and_no_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     announced = project["entry-points"]["halos.adapters"]
 
-    assert sorted(named_in("adapters.md")) == sorted(announced)
+    assert behind(named_in("adapters.md"), announced) == UP_TO_DATE
 
 
 def test_the_table_of_adapters_gives_facility_and_instrument_as_they_do() -> None:
@@ -73,42 +75,50 @@ def named_in(page: str) -> list[str]:
 
 
 def test_every_flag_is_in_the_table_and_no_other() -> None:
-    assert sorted(named_in("flags.md")) == sorted(raised())
+    assert behind(named_in("flags.md"), raised()) == UP_TO_DATE
 
 
-def raised() -> set[str]:
-    """Every code that any room can put into a flag."""
-    found: set[str] = set()
+def test_every_flag_has_the_severities_it_can_have() -> None:
+    told = {row[0].strip("`"): set(row[1].split(", ")) for row in rows_of("flags.md")}
+    can = raised()
+
+    assert {code: told[code] for code in told if code in can and told[code] != can[code]} == {}
+
+
+def behind(shown: Iterable[str], there: Iterable[str]) -> dict[str, list[str]]:
+    """What a table does not have yet, and what it has still."""
+    return {"to add": sorted(set(there) - set(shown)), "to remove": sorted(set(shown) - set(there))}
+
+
+def raised() -> dict[str, set[str]]:
+    """Every code that any room can put into a flag, with the severities it can have."""
+    found: dict[str, set[str]] = {}
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
-            found |= _codes(path)
+            for code, severities in _codes(path):
+                found.setdefault(code, set()).update(severities)
     return found
 
 
-def _codes(path: Path) -> set[str]:
+def _codes(path: Path) -> Iterator[tuple[str, set[str]]]:
     place = str(path.relative_to(ROOT))
-    found: set[str] = set()
-    for call in _flag_calls(ast.parse(path.read_text())):
-        codes = _constant(call.args[0], place)
-        assert codes or place in COMPOSED, f"{place}:{call.lineno}: list what this code can be in COMPOSED"
-        found |= codes or COMPOSED[place]
-    return found
+    for call in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(call, ast.Call) or not call.args or isinstance(call.func, ast.Call):
+            continue
+        # The maker may be a choice: (Flag.info if well else Flag.caution)(...)
+        severities = set(filter(None, map(_severity, ast.walk(call.func))))
+        if not severities:
+            continue
+        codes = _constant(call.args[0], place) or COMPOSED.get(place)
+        assert codes, f"{place}:{call.lineno}: list in COMPOSED what this code can be"
+        yield from ((code, severities) for code in codes)
 
 
-def _flag_calls(tree: ast.AST) -> list[ast.Call]:
-    """Calls of Flag.info, Flag.caution, Flag.invalid and Flag itself, also by way of a choice."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    return [
-        call
-        for call in calls
-        if any(_makes_flags(part) for part in ast.walk(call.func) if not isinstance(call.func, ast.Call))
-    ]
-
-
-def _makes_flags(node: ast.AST) -> bool:
-    if isinstance(node, ast.Attribute) and node.attr in {"info", "caution", "invalid"}:
-        return isinstance(node.value, ast.Name) and node.value.id == "Flag"
-    return False
+def _severity(node: ast.AST) -> str | None:
+    """The word in Flag.<word>."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Flag":
+        return node.attr if node.attr in {"info", "caution", "invalid"} else None
+    return None
 
 
 def _constant(node: ast.expr, place: str) -> set[str]:
