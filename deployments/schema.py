@@ -81,7 +81,9 @@ def _one_choice(field: Mapping[str, Any]) -> Mapping[str, Any]:
     # A group that may be absent stays a choice: filled with its own defaults it would mean something else.
     if len(left) != 1 or "$ref" in left[0]:
         return field
-    return {**left[0], **{key: each for key, each in field.items() if key not in ("anyOf", "default")}}
+    plain = {**left[0], **{key: each for key, each in field.items() if key not in ("anyOf", "default")}}
+    # The server lets any plain field be null, but choices only if null is one of them.
+    return {**plain, "enum": [*plain["enum"], None]} if "enum" in plain else plain
 
 
 def _given(default: Any) -> Any:

@@ -46,6 +46,14 @@ class Page:
         self.wait_for("//button[normalize-space()='Submit']").click()
         return str(self.wait_for(RUN_LINK).get_attribute("href"))
 
+    def words_with(self, part: str) -> str:
+        """All words on the page, once `part` is among them."""
+        return str(
+            WebDriverWait(self.window, SECONDS).until(
+                lambda window: part in (words := window.find_element(By.TAG_NAME, "body").text) and words
+            )
+        )
+
     def state(self) -> str:
         """How the run ended."""
         ended = "|".join(f"//span[normalize-space()='{word}']" for word in ("Completed", "Failed", "Crashed"))
@@ -70,12 +78,12 @@ def test_a_click_gives_the_answer_with_plots_and_the_same_product_as_the_command
     page.window.get(run)
     ended = page.state()
     page.picture("run.png", tmp_path)
-    page.wait_for("//*[@role='tab' or self::button or self::span][normalize-space()='Artifacts']").click()
+    page.wait_for("//li[normalize-space()='Artifacts']").click()
     page.window.get(page.wait_for("//a[contains(@href,'/artifacts/artifact/')]").get_attribute("href"))
     page.wait_for("//img[starts-with(@src,'data:image/png')]")
     pictures = page.window.find_elements(By.XPATH, "//img[starts-with(@src,'data:image/png')]")
     widths = [int(each.get_attribute("naturalWidth")) for each in pictures]
-    words = page.window.find_element(By.TAG_NAME, "body").text
+    words = page.words_with("To mind")
     page.picture("answer.png", tmp_path)
     clicked = manifest_of(Path(hub.said["results"]))
     commanded = by_command(frames, tmp_path / "command")
@@ -94,8 +102,7 @@ def test_a_run_that_fails_says_in_words_what_to_do_and_the_hub_goes_on(hub, page
     page.add_path("Sample", tmp_path / "nowhere.dat")
     page.window.get(page.submit())
     ended = page.state()
-    page.wait_for("//*[contains(text(),'Finished in state Failed')]")
-    words = page.window.find_element(By.TAG_NAME, "body").text
+    words = page.words_with("Finished in state Failed")
     page.picture("failed.png", tmp_path)
 
     assert ended == "Failed"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from prefect.flows import Flow
+from prefect.utilities.schema_tools import validate
 
 from configs.load import names
 from deployments.forms import Form, forms
@@ -75,6 +76,16 @@ def test_the_defaults_of_a_form_fit_its_own_schema_and_the_model(form):
         assert shown == reduction.parameters.model_validate(form.parameters.get("parameters", {}))
     else:
         assert "parameters" in form.schema["required"]
+
+
+@each_form
+def test_what_may_stay_empty_may_also_be_sent_as_null(form):
+    group = form.schema["properties"]["parameters"].get("default")
+    reduction = next(each for each in reductions().values() if each.flow.name == form.flow)
+
+    if group is not None:
+        whole = reduction.parameters.model_validate(group).model_dump(mode="json")
+        validate({"sample": ["/data/a.dat"], "parameters": whole}, form.schema, raise_on_error=True)
 
 
 def test_a_field_that_may_stay_empty_is_one_box():
