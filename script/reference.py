@@ -158,9 +158,7 @@ def _set(values: dict[str, Any], prefix: str = "") -> str:
 def _rows(model: Any) -> list[tuple[str, str, str]]:
     from halos.commands.settings import leaves
 
-    return [
-        (f"`{name}`", _default(info), info.description or "") for name, info in leaves(model).items()
-    ]
+    return [(f"`{name}`", _default(info), info.description or "") for name, info in leaves(model).items()]
 
 
 def _default(info: Any) -> str:

@@ -22,7 +22,9 @@ def measured() -> Path:
     return root
 
 
-ABSENT = re.compile(r"measured data absent|could not import '(?P<module>[\w.]+)'|(?P<thing>[\w. -]+) is not installed")
+ABSENT = re.compile(
+    r"measured data absent|could not import '(?P<module>[\w.]+)'|(?P<thing>[\w. -]+) is not installed"
+)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

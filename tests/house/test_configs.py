@@ -20,11 +20,15 @@ KINDS: dict[str, Callable[[str], Any]] = {"clusters": cluster_called, "recipes":
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TYPES: dict[str, type] = {"halos.adapters": Adapter, "halos.recipes": Reduction}
 ANNOUNCED = [
-    (group, name, place) for group, points in PROJECT["entry-points"].items() for name, place in points.items()
+    (group, name, place)
+    for group, points in PROJECT["entry-points"].items()
+    for name, place in points.items()
 ]
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_every_yaml_loads_into_its_type(path: Path) -> None:
     assert KINDS[path.parent.name](path.stem)
 

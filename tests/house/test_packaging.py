@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -37,7 +38,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_wheel_holds_all_code_and_all_values(wheel: list[str]) -> None:
-    sources = [path for room in ROOMS for suffix in ("py", "yaml") for path in (ROOT / room).rglob(f"*.{suffix}")]
+    sources = [
+        path for room in ROOMS for suffix in ("py", "yaml") for path in (ROOT / room).rglob(f"*.{suffix}")
+    ]
 
     assert {str(path.relative_to(ROOT)) for path in sources} - set(wheel) == set()
 
@@ -60,7 +63,7 @@ def test_every_tested_version_is_one_version_from_no_place() -> None:
 
 def test_every_dependency_has_a_tested_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    asked = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     pinned = {_plain(Requirement(line).name) for line in CONSTRAINTS}
 
     assert {_plain(Requirement(line).name) for line in asked} - pinned == {"halos"}
