@@ -14,7 +14,7 @@ from typing import Any
 
 from deployments.environment import login, surroundings
 from deployments.errors import AddressError
-from deployments.forms import forms
+from deployments.forms import Form, forms
 from deployments.home import Home
 from deployments.part import Part, running
 from deployments.server import (
@@ -99,18 +99,21 @@ def hub(plan: Plan, say: Say, environment: Mapping[str, str]) -> Iterator[Hub]:
         if plan.host not in LOOPBACK and login(environment) is None:
             say(NO_LOGIN.format(host=url))
         around = surroundings(environment, plan.home, _named(plan.host), f"{url}/api")
+        wanted = forms()
         say("starting the server ...")
         address = ("--host", plan.host, "--port", str(port))
         command = ("prefect", "server", "start", *address)
         with running("server", plan.home, command, around, patience=SERVER_PATIENCE) as server:
             await_healthy(server, url)
-            yield from _served(plan, url, server, around, say)
+            yield from _served(plan, url, wanted, server, around, say)
 
 
-def _served(plan: Plan, url: str, server: Part, around: Mapping[str, str], say: Say) -> Iterator[Hub]:
+def _served(
+    plan: Plan, url: str, wanted: list[Form], server: Part, around: Mapping[str, str], say: Say
+) -> Iterator[Hub]:
     with client(f"{url}/api", login(around)) as known:
         lay_pool(known)
-        offered = tuple(offer(known, form, url) for form in forms())
+        offered = tuple(offer(known, form, url) for form in wanted)
         if left := settle(known):
             say(f"{left} runs of the session before were cut short; they say so now")
         say("starting the worker ...")

@@ -92,10 +92,15 @@ def _document(process: subprocess.Popen[str]) -> dict[str, Any]:
         for line in process.stdout:
             lines.append(line)
             if line == "}\n":
-                return dict(json.loads("".join(lines)))
+                return _ready(json.loads("".join(lines)))
     finally:
         late.cancel()
     raise AssertionError(f"halos serve ended with {process.wait()} before it was ready: {''.join(lines)}")
+
+
+def _ready(said: dict[str, Any]) -> dict[str, Any]:
+    assert "error" not in said, said["error"]["message"]
+    return said
 
 
 @pytest.fixture(scope="session")
