@@ -22,6 +22,8 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.stores.errors", "StoreError", BROKEN),
     ("tasks.common.calibration", "CalibrationError", BROKEN),
     ("tasks.saxs.curve", "CurveError", BROKEN),
+    ("tasks.structure.particle", "StructureError", BROKEN),
+    ("tasks.ms.reduction", "SpectrumError", BROKEN),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
 )

@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from adapters.model import Flag, Measurement
+from tasks.common.kernels.composition import implicit_hydrogens
 from tasks.structure.kernels import assembly as moves
-from tasks.structure.kernels.composition import implicit_hydrogens
 from tasks.structure.kernels.scattering import GAUSSIANS
 from tasks.structure.kernels.size import radius_of_gyration
 from tasks.structure.parameters import ASYMMETRIC_UNIT, StructureParameters
@@ -226,7 +226,7 @@ def _own_hydrogens(part: xr.Dataset) -> list[int]:
 def _sequences(
     data: xr.Dataset, first: xr.Dataset, chains: list[str], parameters: StructureParameters
 ) -> tuple[tuple[tuple[str, ...], ...], int, tuple[Flag, ...]]:
-    from tasks.structure.kernels.composition import three_letters
+    from tasks.common.kernels.composition import three_letters
 
     columns = (data["polymer_chain"].values, data["polymer_sequence"].values)
     stated = {str(chain): tuple(str(said).split()) for chain, said in zip(*columns, strict=True)}

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from adapters.model import Finding, Flag, Measurement, merged
-from tasks.structure.kernels import composition, hydration, size, solution
+from tasks.common.kernels import composition
+from tasks.structure.kernels import hydration, size, solution
 from tasks.structure.kernels.solution import Fit
 from tasks.structure.parameters import CurveParameters, StructureParameters
 from tasks.structure.particle import Particle, StructureError, particle_of
@@ -174,7 +175,7 @@ def _compared(
 
 
 def _spread(model: solution.Particle, data: xr.Dataset, found: Fit) -> float:
-    """Standard deviation (angstrom) of the radius over four ways to fit: constant or none, volume free or not."""
+    """Standard deviation (angstrom) of the radius over ways to fit: constant or none, volume free or not."""
     points = [data[name].values for name in ("q", "intensity", "intensity_errors")]
     radii = [
         solution.fit(model, *points, background=background, expand=expand).radius

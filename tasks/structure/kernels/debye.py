@@ -74,7 +74,9 @@ def _histogram(positions, start, stop, other_start, other_stop, bins, per_bin): 
     # increment from waiting for the one before it.
     even, odd = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
     places = np.empty(other_stop - other_start, np.int32)
-    x, y, z = (np.ascontiguousarray(positions[other_start:other_stop, axis]) for axis in range(3))
+    x = positions[other_start:other_stop, 0].copy()
+    y = positions[other_start:other_stop, 1].copy()
+    z = positions[other_start:other_stop, 2].copy()
     same = start == other_start
     for i in range(start, stop):
         a, b, c = positions[i, 0], positions[i, 1], positions[i, 2]

@@ -121,7 +121,7 @@ def fit(
         shape = CubicSpline(model.partials.q, model.intensity(x[0], x[1] if expand else 1.0))(q)
         columns = np.stack([shape, np.ones_like(q)] if background else [shape], axis=1)
         found, *_ = np.linalg.lstsq(columns / errors[:, None], intensity / errors, rcond=None)
-        return found, columns @ found
+        return np.asarray(found, float), np.asarray(columns @ found, float)
 
     def residuals(x: Floats) -> Floats:
         return np.asarray((linear(x)[1] - intensity) / errors)

@@ -1,0 +1,110 @@
+"""Products of techniques without an application definition of their own: NXdata groups in one NXentry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from adapters.errors import AdapterError, LayoutError
+from adapters.formats import hdf5
+from adapters.formats.labelled import read_group, write_group
+from adapters.model import Measurement, Metadata, Provenance, Readiness
+from adapters.protocol import Confidence, Probe
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+VERSION = "1"
+MARK = "halos_product"
+
+
+@dataclass(frozen=True)
+class Product:
+    """What to write: labelled tables by name, the one to plot first, and which variable of it."""
+
+    title: str
+    technique: str
+    key: str
+    tables: Mapping[str, xr.Dataset]
+    default: str
+    signal: str
+    process: Mapping[str, Any]
+
+
+def write(path: Path, product: Product) -> None:
+    """Write a product whose tables `open_run` can read again."""
+    with h5py.File(path, "w") as file:
+        file.attrs["NX_class"], file.attrs["default"] = "NXroot", "entry"
+        entry = file.create_group("entry")
+        entry.attrs["NX_class"], entry.attrs["default"] = "NXentry", product.default
+        entry.attrs[MARK] = VERSION
+        entry["title"], entry["experiment_description"] = product.title, product.technique
+        process = entry.create_group("process")
+        process.attrs["NX_class"] = "NXprocess"
+        process["program"] = "halos"
+        process["key"] = product.key
+        process["parameters"] = json.dumps(product.process, sort_keys=True)
+        for name, table in product.tables.items():
+            write_group(entry.create_group(name), table, product.signal if name == product.default else None)
+
+
+@dataclass(frozen=True)
+class ProductReader:
+    """A reader of these products: what the technique measured or calculated, on its own axis."""
+
+    name: str = "halos_product"
+
+    def probe(self, probe: Probe) -> Confidence:
+        """INSTRUMENT by the mark that only this writer sets."""
+        if not probe.head.startswith(hdf5.MAGIC):
+            return Confidence.NO
+        try:
+            with hdf5.opened(probe.path) as file:
+                return Confidence.INSTRUMENT if MARK in _entry(file).attrs else Confidence.NO
+        except (AdapterError, KeyError, AttributeError):
+            return Confidence.NO
+
+    def check(self, path: Path) -> Readiness:
+        """Whether it can be read."""
+        try:
+            self.open(path)
+        except AdapterError as error:
+            return Readiness.broken(str(error))
+        return Readiness.ready()
+
+    def open(self, path: Path) -> Measurement:
+        """The default table as a measurement of its technique."""
+        with hdf5.opened(path) as file:
+            entry = _entry(file)
+            technique = entry["experiment_description"].asstr()[()]
+            table = read_group(entry[entry.attrs["default"]])
+        form = {"ms": _spectrum, "structure": _curve}.get(technique)
+        if form is None:
+            raise LayoutError(path, f"a product of {technique!r} is no run to open")
+        data = form(table)
+        metadata = Metadata(technique="curve" if technique == "structure" else technique)
+        return Measurement(data, metadata, Provenance(str(path), self.name, VERSION))
+
+
+def _entry(file: h5py.File) -> h5py.Group:
+    return file["entry"]
+
+
+def _curve(table: xr.Dataset) -> xr.Dataset:
+    return table[["intensity", "intensity_errors"]].expand_dims("frame")
+
+
+def _spectrum(table: xr.Dataset) -> xr.Dataset:
+    from adapters.formats.mass_spectrum import spectra
+
+    found = spectra([(table["mz"].values, table["intensity"].values)])
+    return found.assign(profile=("scan", np.array([True]), {"units": "dimensionless"}))
+
+
+PRODUCT = ProductReader()

@@ -1,0 +1,1 @@
+"""Plain numpy: least squares with covariance, and the number of protomers."""

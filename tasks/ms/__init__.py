@@ -1,0 +1,1 @@
+"""Mass spectra of whole molecules: from peaks to charges to masses."""
