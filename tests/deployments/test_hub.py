@@ -66,12 +66,3 @@ def test_forms_are_kept_by_the_server_as_they_were_made(hub):
     assert {"saxs", "sec-saxs", "saxs-series", "calibration"} <= set(kept)
     assert kept["saxs"].enforce_parameter_schema
     assert "recipe" not in kept["saxs"].parameter_openapi_schema["properties"]
-
-
-def test_what_a_form_leaves_empty_may_also_be_said_to_be_empty(hub, frames):
-    asked = {"sample": [str(frames.sample)], "results": None, "parameters": {"reading": {"q_unit": None}}}
-    run = started(hub, **asked)
-    until(lambda: state_of(hub, run).is_final())
-    ended = state_of(hub, run)
-
-    assert ended.is_completed(), ended.message
