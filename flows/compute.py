@@ -72,7 +72,7 @@ def _on_workers(client: Client, blocks: list[da.Array], starts: NDArray[np.int_]
 
     futures: list[Any] = client.compute(blocks)
     place = dict(zip((future.key for future in futures), starts, strict=True))
-    waiting = as_completed(futures, with_results=True)
+    waiting = as_completed(futures, loop=client.loop, with_results=True)
     del futures
     for future, block in waiting:
         arrived(int(place[future.key]), block)

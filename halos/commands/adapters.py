@@ -26,6 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="run the conformance checks on a path")
     check.add_argument("adapter", help="MODULE:ADAPTER, or the name of an installed adapter")
     check.add_argument("path", type=Path)
+    for action in actions.choices.values():
+        # So that --json may stand behind the action too, as in the other commands.
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
