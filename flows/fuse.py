@@ -14,7 +14,7 @@ from adapters.model import Input, Manifest
 from adapters.stores.products import MANIFEST, ProductStore, verified
 from flows import order as orders
 from flows.engine import step
-from flows.results import Outcome, committed, default_results, drawn, once, shown
+from flows.results import Outcome, committed, default_results, drawn, once, shown, titled
 from tasks.fusion import figures
 from tasks.fusion.claims import Source
 from tasks.fusion.parameters import FusionParameters
@@ -75,7 +75,7 @@ def ask(
 
 def labels(manifests: list[tuple[Path, Manifest]]) -> list[str]:
     """A name for each product: its first file, with its recipe and key where names would be equal."""
-    plain = [Path(_first(said)).name for _, said in manifests]
+    plain = [_name(said) for _, said in manifests]
     counts = Counter(plain)
     return [
         name if counts[name] == 1 else f"{name} ({said.recipe} {said.key[:8]})"
@@ -83,8 +83,9 @@ def labels(manifests: list[tuple[Path, Manifest]]) -> list[str]:
     ]
 
 
-def _first(manifest: Manifest) -> str:
-    return next((each.path for each in manifest.inputs if each.role == "sample"), manifest.product)
+def _name(manifest: Manifest) -> str:
+    paths = [Path(each.path) for each in manifest.inputs if each.role == "sample"]
+    return titled(paths) if paths else manifest.product
 
 
 @step("join the claims")

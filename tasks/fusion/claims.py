@@ -128,7 +128,7 @@ def claims_of(sources: Sequence[Source], same_data_share: float) -> list[Claim]:
         combined = any(each.method == COMBINED for each in source.findings)
         for finding in source.findings:
             claim = _claim(source, finding, groups, same_data_share)
-            if combined and finding.quantity == "molecular_mass" and finding.method in ROUTES:
+            if combined and finding.quantity == "molecular_mass" and finding.method.startswith(ROUTES):
                 claim = claim.put_aside(f"it is part of the {COMBINED} of the same product")
             found.setdefault((claim.key, claim.quantity, claim.method, claim.value), claim)
     return sorted(found.values(), key=lambda claim: claim.order)

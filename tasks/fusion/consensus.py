@@ -8,14 +8,45 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adapters.model import Severity
 from tasks.fusion.claims import Claim
-from tasks.fusion.kernels.agreement import Agreement, Left, agreement, covariance, leave_one_out
+from tasks.fusion.kernels.agreement import Agreement, Left, agreement, covariance, leave_out
 from tasks.fusion.parameters import VerdictParameters
 from tasks.fusion.relations import DIMENSION, HYDRATED, PARTICLE_MASS
 
 AGREE, TENSION, CONFLICT, SINGLE, NONE = "agree", "tension", "conflict", "single source", "no valid claim"
 TARGETS = (PARTICLE_MASS, HYDRATED, DIMENSION)
+UNDECIDED = "the claims of two sources contradict each other; these alone do not tell which is wrong"
+# Standard errors beyond which a claim of disturbing data is itself named.
+CLEARLY = 2.0
+# Flags that say why a particle may look larger, smaller or heavier than it is.
+TELLING = frozenset(
+    {
+        "aggregation_suspected",
+        "not_compact",
+        "not_monodisperse",
+        "interparticle_repulsion_suspected",
+        "repulsion",
+        "attraction",
+        "radius_varies_across_peak",
+        "radiation_damage_suspected",
+        "oversubtracted",
+        "negative_distances",
+        "distances_fit_poor",
+        "guinier_starts_late",
+        "q_starts_late",
+        "slit_smeared",
+        "divided_by_concentration",
+        "structure_does_not_fit",
+        "residues_missing",
+        "adducts_in_mass",
+        "several_molecules_in_asymmetric_unit",
+        "copies_taken_as_one_particle",
+        "peaks_unexplained",
+        "dimension_not_bounded",
+        "supplied",
+        "assumed_q_unit",
+    }
+)
 # How near (on a logarithmic scale) a ratio must be to be told as one of these.
 NEAR = 0.15
 SLIPS = {1000.0: "kDa for Da, or a like slip of unit", 10.0: "nm for angstrom, or a like slip of unit"}
@@ -93,9 +124,11 @@ def answer(claims: Sequence[Claim], parameters: VerdictParameters) -> Answer:
     values = np.array([claim.value for claim in used])
     matrix = claims_covariance(used)
     whole = agreement(values, matrix)
-    left = leave_one_out(values, matrix) if len(used) > 1 else []
-    verdict = _verdict(whole, len({claim.data for claim in used}), parameters)
-    reference, without = _reference(whole, left, verdict)
+    groups = sorted({claim.data for claim in used})
+    left = leave_out(values, matrix, [groups.index(claim.data) for claim in used])
+    verdict = _verdict(whole, len(groups), parameters)
+    without = _disturbing(left) if verdict in (TENSION, CONFLICT) else None
+    reference = whole if without is None else left[without].rest
     judged = tuple(_judged(claim, used, whole, left, reference) for claim in claims)
     odd = _odd(judged, used, left, verdict, without, parameters)
     believed = verdict != CONFLICT
@@ -112,7 +145,7 @@ def answer(claims: Sequence[Claim], parameters: VerdictParameters) -> Answer:
         verdict=verdict,
         claims=judged,
         odd=tuple(each.claim.name for each in odd),
-        words=(*_said(verdict, odd, used, left), *_why(odd)),
+        words=(*_said(verdict, used, left, without), *_why(odd)),
     )
 
 
@@ -144,19 +177,18 @@ def _verdict(whole: Agreement, sources: int, parameters: VerdictParameters) -> s
     return TENSION if whole.p < parameters.tension_p else AGREE
 
 
-def _reference(whole: Agreement, left: list[Left], verdict: str) -> tuple[Agreement | None, int | None]:
-    """What claims are held against: the whole, or in a conflict the rest without the most disturbing one."""
-    if verdict != CONFLICT or not left:
-        return whole, None
-    worst = min(range(len(left)), key=lambda index: (left[index].rest.chi2, -left[index].deviation))
-    return (None, None) if len(left) == 2 else (left[worst].rest, worst)
+def _disturbing(left: list[Left]) -> int | None:
+    """The claim whose data, left out, mend the agreement most; None where only two sources stand."""
+    if not left or all(each.alone for each in left):
+        return None
+    return min(range(len(left)), key=lambda index: (left[index].rest.chi2, -left[index].deviation))
 
 
 def _judged(
     claim: Claim, used: list[Claim], whole: Agreement, left: list[Left], reference: Agreement | None
 ) -> Judged:
-    if claim in used:
-        place = used.index(claim)
+    if not claim.aside:
+        place = next(index for index, each in enumerate(used) if each is claim)
         if not left:
             return Judged(claim, float(whole.weights[place]), None, None)
         return Judged(claim, float(whole.weights[place]), left[place].difference, left[place].deviation)
@@ -182,25 +214,22 @@ def _odd(
     ]
     if verdict not in (TENSION, CONFLICT) or not left:
         return found
-    if len(left) == 2:
-        return [*found, *(each for each in judged if not each.claim.aside)]
     if without is None:
-        without = min(range(len(left)), key=lambda index: (left[index].rest.chi2, -left[index].deviation))
-    return [*found, *(each for each in judged if each.claim is used[without])]
+        return [*found, *(each for each in judged if not each.claim.aside)]
+    data = used[without].data
+    of_it = [each for each in judged if each.claim.data == data and not each.claim.aside]
+    apart = [each for each in of_it if (each.deviation or 0.0) > CLEARLY]
+    return [*found, *(apart or [each for each in of_it if each.claim is used[without]])]
 
 
-def _said(verdict: str, odd: list[Judged], used: list[Claim], left: list[Left]) -> tuple[str, ...]:
-    if verdict == CONFLICT and len(left) == 2:
-        return ("two claims contradict each other; which of them is wrong cannot be told from these",)
-    if verdict == CONFLICT and left:
-        rest = [each for each in odd if not each.claim.aside]
-        if rest:
-            of = left[used.index(rest[0].claim)].rest
-            told = (
-                f"without {rest[0].claim.name} the others give {of.mean:.4g} ± {of.error:.2g} {used[0].unit}"
-            )
-            return (f"no consensus is reported; {told} (chi-square {of.chi2:.1f} of {of.dof})",)
-    return ()
+def _said(verdict: str, used: list[Claim], left: list[Left], without: int | None) -> tuple[str, ...]:
+    if verdict != CONFLICT or not left:
+        return ()
+    if without is None:
+        return (UNDECIDED,)
+    rest, name = left[without].rest, used[without].source
+    told = f"without {name} the others give {rest.mean:.4g} ± {rest.error:.2g} {used[0].unit}"
+    return (f"no consensus is reported; {told} (chi-square {rest.chi2:.1f} of {rest.dof})",)
 
 
 def _why(odd: list[Judged]) -> tuple[str, ...]:
@@ -215,7 +244,7 @@ def _why(odd: list[Judged]) -> tuple[str, ...]:
             f"{claim.name} stands apart: {claim.value:.4g} {claim.unit} against {others:.4g} "
             f"({each.deviation:.1f} standard errors, {ratio:.3g} times){_slip(ratio)}"
         )
-        doubts = [flag.message for flag in claim.flags if flag.severity >= Severity.CAUTION]
+        doubts = [flag.message for flag in claim.flags if flag.code in TELLING]
         words.append(f"{said}; its product says: {'; '.join(doubts)}" if doubts else said)
     return tuple(words)
 

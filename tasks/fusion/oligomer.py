@@ -17,6 +17,7 @@ from tasks.fusion.parameters import FusionParameters
 from tasks.fusion.relations import PARTICLE_MASS
 
 FARTHEST = 3.0
+LEAST_LIKELY = 0.05
 FRACTIONS = {Fraction(1, 2): "half", Fraction(1, 3): "a third", Fraction(1, 4): "a quarter"}
 
 
@@ -105,7 +106,11 @@ def state(claims: Sequence[Claim], particle: Particle, told: tuple[str, ...]) ->
     words = [*particle.words, *told]
     held = sorted({round(claim.value) for claim in counts})
     number = particle.counted.number if particle.decided and particle.counted else None
-    if number is None:
+    allowed = _allowed(particle, held)
+    if number is None and allowed:
+        number, verdict = held[0], AGREE
+        words.append(f"{number} protomers, as the structure has, fit the mass")
+    elif number is None:
         verdict = SINGLE if len(held) == 1 else TENSION
         number = held[0] if len(held) == 1 and particle.counted is None else None
         verdict = TENSION if number is None else verdict
@@ -136,3 +141,11 @@ def state(claims: Sequence[Claim], particle: Particle, told: tuple[str, ...]) ->
         odd=tuple(claim.name for claim in counts if number is not None and round(claim.value) != number),
         words=tuple(words),
     )
+
+
+def _allowed(particle: Particle, held: list[int]) -> bool:
+    """Whether the only number that structures hold is within what an undecided mass allows."""
+    if particle.counted is None or len(held) != 1 or particle.counted.deviation > FARTHEST:
+        return False
+    likely = particle.counted.probabilities
+    return held[0] <= len(likely) and float(likely[held[0] - 1]) >= LEAST_LIKELY

@@ -35,7 +35,9 @@ class RelationParameters(Values):
         0.9, ge=0, le=1, description="Part of the uncertainty that methods on the same data have in common"
     )
     apparent_mass: float = Field(
-        0.08, ge=0, description="Relative uncertainty of taking an apparent SAXS mass for the true one"
+        0.03,
+        ge=0,
+        description="Relative uncertainty of taking an apparent SAXS mass for the true one, beside its own",
     )
     native_mass: float = Field(
         0.001,

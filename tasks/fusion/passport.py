@@ -14,6 +14,7 @@ from tasks.fusion.claims import Claim, Source, claims_of
 from tasks.fusion.consensus import CONFLICT, TENSION, Answer, Judged, answers
 from tasks.fusion.oligomer import parted, state, weighed
 from tasks.fusion.parameters import FusionParameters
+from tasks.fusion.pattern import patterned
 from tasks.fusion.relations import related, with_shared
 
 # Protomer masses that differ by more than this belong to different molecules.
@@ -71,7 +72,7 @@ def fused(sources: Sequence[Source], parameters: FusionParameters) -> Passport:
     claims, parts = parted(claims, particle)
     counted = state(claims, particle, (*parts, *told))
     compared = [claim for claim in claims if claim.quantity not in ("oligomeric_state", "protomer_mass")]
-    found = answers(compared, parameters.verdict)
+    found = patterned(answers(compared, parameters.verdict))
     if counted is not None:
         found = sorted([*found, counted], key=lambda each: each.quantity)
     flags = merged(_of_verdicts(found), *(_labelled(source) for source in ordered))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,22 +94,34 @@ def agreement(values: Floats, covariances: Floats) -> Agreement:
 
 @dataclass(frozen=True)
 class Left:
-    """What the other claims say without one, and how far (in standard errors) that one stands from them."""
+    """What others say without a claim, and how far (in standard errors) the claim stands from them.
+
+    `alone` tells that the others are all of one group, so that nothing judges between the two.
+    """
 
     rest: Agreement
     difference: float
     deviation: float
+    alone: bool
 
 
-def leave_one_out(values: Floats, covariances: Floats) -> list[Left]:
-    """Each claim against the agreement of all others, their correlation counted; needs two claims or more."""
+def leave_out(values: Floats, covariances: Floats, groups: Sequence[int]) -> list[Left]:
+    """Each claim (n,) against the agreement of the claims of all other groups, their correlation counted.
+
+    Claims of one group rest on the same data, so they neither confirm nor excuse each
+    other. Empty where there is one group only.
+    """
+    labels = np.asarray(groups)
+    if len(set(groups)) < 2:
+        return []
     found = []
     for index, value in enumerate(values):
-        others = np.arange(len(values)) != index
+        others = labels != labels[index]
         rest = agreement(values[others], covariances[np.ix_(others, others)])
         difference = float(value - rest.mean)
         common = float(rest.weights @ covariances[others, index])
         variance = float(covariances[index, index] + rest.error**2 - 2 * common)
-        deviation = abs(difference) / np.sqrt(variance) if variance > 0 else np.inf * abs(difference)
-        found.append(Left(rest, difference, float(np.nan_to_num(deviation, nan=0.0, posinf=np.inf))))
+        away = abs(difference)
+        deviation = away / np.sqrt(variance) if variance > 0 else (np.inf if away > 0 else 0.0)
+        found.append(Left(rest, difference, float(deviation), len(set(labels[others].tolist())) == 1))
     return found
