@@ -24,8 +24,13 @@ def login(environment: Mapping[str, str]) -> str | None:
     return environment.get(LOGIN) or None
 
 
-def surroundings(given: Mapping[str, str], home: Home, host: str, api: str) -> dict[str, str]:
-    """The whole environment of the server and the worker, made from the one that was given."""
+def surroundings(
+    given: Mapping[str, str], home: Home, host: str, *, inside: str, outside: str
+) -> dict[str, str]:
+    """The whole environment of the server and the worker, made from the one that was given.
+
+    `inside` is where they reach the API, `outside` where a browser does.
+    """
     kept = {name: value for name, value in given.items() if not name.startswith("PREFECT") or name in KEPT}
     told = {
         "DO_NOT_TRACK": "1",
@@ -33,8 +38,8 @@ def surroundings(given: Mapping[str, str], home: Home, host: str, api: str) -> d
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # The newer page calls an analytics host even when told not to.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        "PREFECT_SERVER_UI_API_URL": api,
-        "PREFECT_API_URL": api,
+        "PREFECT_SERVER_UI_API_URL": outside,
+        "PREFECT_API_URL": inside,
         "PREFECT_HOME": str(home.server),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "HALOS_RESULTS": str(home.results.resolve()),

@@ -94,24 +94,25 @@ def hub(plan: Plan, say: Say, environment: Mapping[str, str]) -> Iterator[Hub]:
     """A hub that is up inside; afterwards its worker has stopped, then its server, and nothing is left."""
     port = plan.port or free_port(plan.host)
     url = f"http://{_named(plan.host)}:{port}"
+    near = f"http://{_near(plan.host)}:{port}"
     with plan.home.held(url):
         refuse_taken(plan.host, port)
         if plan.host not in LOOPBACK and login(environment) is None:
             say(NO_LOGIN.format(host=url))
-        around = surroundings(environment, plan.home, _named(plan.host), f"{url}/api")
+        around = surroundings(environment, plan.home, plan.host, inside=f"{near}/api", outside=f"{url}/api")
         wanted = forms()
         say("starting the server ...")
         address = ("--host", plan.host, "--port", str(port))
         command = ("prefect", "server", "start", *address)
         with running("server", plan.home, command, around, patience=SERVER_PATIENCE) as server:
-            await_healthy(server, url)
+            await_healthy(server, near)
             yield from _served(plan, url, wanted, server, around, say)
 
 
 def _served(
     plan: Plan, url: str, wanted: list[Form], server: Part, around: Mapping[str, str], say: Say
 ) -> Iterator[Hub]:
-    with client(f"{url}/api", login(around)) as known:
+    with client(around["PREFECT_API_URL"], login(around)) as known:
         lay_pool(known)
         offered = tuple(offer(known, form, url) for form in wanted)
         if left := settle(known):
@@ -154,6 +155,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.bind((host, port))
         listener.listen(1)
         yield listener
+
+
+def _near(host: str) -> str:
+    """The name under which this machine finds itself, though its own name may be known to nobody."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or _named(host)
 
 
 def _named(host: str) -> str:

@@ -52,6 +52,7 @@ def test_a_refusal_is_one_json_document(tmp_path, capsys):
     assert json.loads(document)["error"]["kind"] == "HomeInUseError"
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_come_up_is_told_with_its_log(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "nosuchdatabase://")
 
