@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -233,9 +234,7 @@ def _lazy(path: Path, points: Any) -> tuple[Any, Any]:
 
 def _block(path: Path, start: int, stop: int) -> Any:
     found = [
-        np.stack([each["mz"], each["intensity"]])
-        for index, each in enumerate(_spectra(path, arrays=True))
-        if start <= index < stop
+        np.stack([each["mz"], each["intensity"]]) for each in islice(_spectra(path, arrays=True), start, stop)
     ]
     return np.concatenate(found, axis=1)
 

@@ -83,6 +83,7 @@ def _parts(path: Path, content: str) -> tuple[list[Any], tuple[Flag, ...]]:
     gemmi = _gemmi()
     if MMCIF.search(content):
         return _opened(path, lambda: gemmi.make_structure_from_block(_block(gemmi, content)))
+    _numbers(path, content)
     sections = [part for part in END.split(content) if RECORD.search(part)]
     if not sections:
         raise LayoutError(path, "it holds no atoms")
@@ -96,6 +97,17 @@ def _parts(path: Path, content: str) -> tuple[list[Any], tuple[Flag, ...]]:
         said = f"{len(sections)} sets of coordinates follow each other in the file; all are kept as copies"
         flags = (*flags, Flag.info("several_coordinate_sets", said))
     return first, flags
+
+
+def _numbers(path: Path, content: str) -> None:
+    """Raise unless every atom has three numbers for its place: gemmi takes what is none for zero."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        if RECORD.match(line):
+            try:
+                [float(line[start : start + 8]) for start in (30, 38, 46)]
+            except ValueError as error:
+                said = f"line {number} has no coordinates: {line[30:54]!r}"
+                raise CorruptFileError(path, said) from error
 
 
 def _opened(path: Path, read: Any) -> tuple[list[Any], tuple[Flag, ...]]:
@@ -143,7 +155,7 @@ def _atoms(parts: list[Any]) -> xr.Dataset:
     for copy, part in enumerate(parts):
         for chain in part[0]:
             for residue in chain:
-                kind = _kind(part, residue)
+                kind = _kind(residue)
                 for atom in residue:
                     row = (
                         *atom.pos.tolist(),
@@ -185,7 +197,7 @@ COLUMNS: dict[str, Any] = {
 }
 
 
-def _kind(structure: Any, residue: Any) -> str:
+def _kind(residue: Any) -> str:
     gemmi = _gemmi()
     if residue.entity_type == gemmi.EntityType.Water:
         return WATER
