@@ -173,7 +173,7 @@ def _spectrum(
         raise CorruptFileError(path, f"spectrum {element.get('id')}: {error}") from error
     polarity = -1 if NEGATIVE in said else 1 if POSITIVE in said else 0
     kind = {"profile": PROFILE in said, "stated": PROFILE in said or CENTROID in said}
-    row = {"points": length, "ms_level": level, "polarity": polarity, **kind}
+    row: dict[str, Any] = {"points": length, "ms_level": level, "polarity": polarity, **kind}
     row["scan_time"] = np.nan if seconds is None else seconds
     return row | _pair(path, element, columns, length) if arrays else row
 

@@ -219,7 +219,7 @@ def _sequences(structure: Any) -> dict[str, Any]:
         source = "stated" if stated else "atoms"
         rows.append((chain.name, polymer.subchain_id(), sequence, kind, source))
     names = ("polymer_chain", "polymer_subchain", "polymer_sequence", "polymer_type", "polymer_source")
-    columns = list(zip(*rows, strict=True)) or [[] for _ in names]
+    columns: list[tuple[str, ...]] = list(zip(*rows, strict=True)) or [() for _ in names]
     unit = {"units": "dimensionless"}
     return {
         name: (("polymer",), np.array(column, dtype=str), unit)

@@ -48,7 +48,8 @@ def write_mzml(path, *, squeeze=True, points=(400, 0, 400)):
         spectra.append(
             f'<spectrum id="scan={index}" index="{index}" defaultArrayLength="{count}">'
             '<referenceableParamGroupRef ref="common"/><cvParam accession="MS:1000511" value="1"/>'
-            f'<scanList><scan><cvParam accession="MS:1000016" value="{index + 1}" unitAccession="UO:0000031"/>'
+            f'<scanList><scan><cvParam accession="MS:1000016" value="{index + 1}" '
+            'unitAccession="UO:0000031"/>'
             f"</scan></scanList><binaryDataArrayList>{''.join(arrays)}</binaryDataArrayList></spectrum>"
         )
     path.write_text(
