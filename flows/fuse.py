@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import flow
 
+from adapters.errors import LayoutError, NoSuchRunError
 from adapters.formats.passport import write_html, write_json, write_nexus
 from adapters.model import Input, Manifest
 from adapters.stores.products import MANIFEST, ProductStore, verified
@@ -55,9 +56,21 @@ def fuse(
 @step("check the products")
 def checked_products(products: list[Path]) -> list[tuple[Path, Manifest]]:
     """The manifest of every product, its files verified; the same product given twice counts once."""
-    folders = [path if path.is_dir() else path.parent for path in products]
-    found = {manifest.key: (folder, manifest) for folder in folders if (manifest := verified(folder))}
+    found = {}
+    for folder in map(_folder, products):
+        manifest = verified(folder)
+        found[manifest.key] = (folder, manifest)
     return [found[key] for key in sorted(found)]
+
+
+def _folder(path: Path) -> Path:
+    """Where the product lies that `path` points at or into."""
+    if not path.exists():
+        raise NoSuchRunError(path)
+    folder = path if path.is_dir() else path.parent
+    if not (folder / MANIFEST).is_file():
+        raise LayoutError(path, f"no product: there is no {MANIFEST}; reduce it first, and fuse the product")
+    return folder
 
 
 def ask(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import h5py
 import pytest
 
+from adapters.errors import LayoutError, NoSuchRunError
 from adapters.registry import open_run
 from flows.fuse import fuse
 from flows.native_ms import NativeParameters, native_ms
@@ -39,13 +41,14 @@ def lysozyme(measured, results):
 
 @pytest.fixture(scope="module")
 def passport(lysozyme, results):
-    return fuse.fn(list(map(_path, lysozyme)), FusionParameters(sample="lysozyme <i>"), results)
+    return fuse.fn(list(map(Path, lysozyme)), FusionParameters(sample="lysozyme <i>"), results)
 
 
-def _path(text):
-    from pathlib import Path
-
-    return Path(text)
+def test_what_is_no_product_is_said_to_be_none(measured, tmp_path):
+    with pytest.raises(LayoutError, match="reduce it first"):
+        fuse.fn([measured / CHESS], FusionParameters(), tmp_path)
+    with pytest.raises(NoSuchRunError):
+        fuse.fn([tmp_path / "absent"], FusionParameters(), tmp_path)
 
 
 def test_masses_of_lysozyme_agree_with_its_known_one(passport):
@@ -69,7 +72,7 @@ def test_radii_are_related_through_hydration_and_the_fit_is_quoted(passport):
 
 
 def test_the_report_stands_alone_and_escapes_text(passport):
-    page = _path(passport["report"]).read_text()
+    page = Path(passport["report"]).read_text()
 
     assert "lysozyme &lt;i&gt;" in page
     assert "<script" not in page
@@ -78,7 +81,7 @@ def test_the_report_stands_alone_and_escapes_text(passport):
 
 
 def test_the_three_forms_say_the_same(passport):
-    document = json.loads(_path(passport["passport"]).read_text())
+    document = json.loads(Path(passport["passport"]).read_text())
     with h5py.File(passport["product"]) as file:
         group = file["entry/molecular_mass"]
 
@@ -88,7 +91,7 @@ def test_the_three_forms_say_the_same(passport):
 
 
 def test_the_same_products_in_any_order_are_the_same_passport(lysozyme, passport, results):
-    again = fuse.fn(list(map(_path, lysozyme[::-1])), FusionParameters(sample="lysozyme <i>"), results)
+    again = fuse.fn(list(map(Path, lysozyme[::-1])), FusionParameters(sample="lysozyme <i>"), results)
 
     assert again["cached"]
     assert again["key"] == passport["key"]
@@ -105,7 +108,7 @@ def test_native_mass_and_batch_curve_of_albumin_tell_the_mixture(measured, resul
     spectrum = native_ms.fn([measured / "ms/native/BSA.txt"], NativeParameters(), results)
     batch = saxs.fn([measured / "biosaxs/embl-hamburg/bsa-sub.dat"], SaxsParameters(), results)
 
-    found = fuse.fn([_path(each["product"]) for each in (spectrum, batch)], FusionParameters(), results)
+    found = fuse.fn([Path(each["product"]) for each in (spectrum, batch)], FusionParameters(), results)
 
     mass = found["quantities"]["molecular_mass"]
     heavy = next(each for each in mass["claims"] if each["source"] == "bsa-sub.dat" and not each["set_aside"])
