@@ -52,6 +52,9 @@ class Coordinates:
         try:
             _whole(path, text.text(path))
             self.open(path)
+        except MissingExtraError:
+            # That a package is absent here says nothing against the file; opening it tells.
+            return Readiness.ready()
         except AdapterError as error:
             return Readiness.broken(str(error))
         return Readiness.ready()
