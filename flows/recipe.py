@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from configs.load import ConfigurationError, Values, checked, load, names
 from flows.compute import Cluster
 
 GROUP = "halos.recipes"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,23 @@ class Recipe(Values):
 
 @cache
 def reductions() -> Mapping[str, Reduction]:
-    """All reductions announced by installed packages, by name."""
+    """All reductions announced by installed packages, by name.
+
+    One that cannot be loaded is told in the log and left out: a broken plugin must not
+    keep the others from working.
+    """
     found: dict[str, Reduction] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        reduction = point.load()
-        if not isinstance(reduction, Reduction):
-            raise ConfigurationError(point.value, "the entry point is not a Reduction")
-        found[point.name] = reduction
+        # A plugin runs arbitrary code on import, so anything may come out of it.
+        try:
+            reduction = point.load()
+        except Exception as error:
+            log.warning("reduction %s cannot be loaded: %s: %s", point.name, type(error).__name__, error)
+            continue
+        if isinstance(reduction, Reduction):
+            found[point.name] = reduction
+        else:
+            log.warning("reduction %s is not usable: %s is not a Reduction", point.name, point.value)
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_markdown_artifact
 
-from adapters.model import Finding, Flag, Manifest
+from adapters.model import Finding, Flag, Manifest, rounded
 from adapters.stores.products import ProductStore, refuse_among_raw
 from flows.bench import worked_beside
 from flows.engine import in_flow_run
@@ -143,9 +143,7 @@ def answer_page(outcome: Outcome, title: str) -> str:
 
 
 def _number(finding: Finding) -> str:
-    if finding.uncertainty is None:
-        return f"{finding.value:.4g}"
-    return f"{finding.value:.4g} ± {finding.uncertainty:.2g}"
+    return rounded(finding.value, finding.uncertainty)
 
 
 def titled(paths: Sequence[Path]) -> str:

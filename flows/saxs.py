@@ -161,7 +161,9 @@ def subtract_buffer(bench: Path, sample: str, buffer: str, parameters: SaxsParam
 def characterise_particle(bench: Path, curve: str, parameters: SaxsParameters) -> str:
     """Guinier, P(r), volumes, masses, and every doubt about them."""
     leaf = take(bench, curve)
-    found = characterise(leaf.data, metadata_of(leaf, "saxs"), parameters.shape)
+    scale = parameters.images.normalization.absolute_scale_uncertainty
+    measured = leaf.data.assign_attrs(scale_uncertainty=scale or 0.0)
+    found = characterise(measured, metadata_of(leaf, "saxs"), parameters.shape)
     for name in ("guinier", "distances", "fit", "kratky"):
         leave(bench, name, Leaf(getattr(found, name)))
     facts = {**(leaf.facts or {}), "curve": curve}

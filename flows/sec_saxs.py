@@ -145,7 +145,9 @@ def _uv(path: Path | None) -> xr.DataArray | None:
 def characterise_peak(bench: Path, peak: str, parameters: SecParameters) -> str:
     """Guinier, P(r), volumes and masses of the curve of the peak."""
     leaf = take(bench, peak)
-    found = characterise(leaf.data, metadata_of(leaf, "saxs"), parameters.shape)
+    scale = parameters.images.normalization.absolute_scale_uncertainty
+    measured = leaf.data.assign_attrs(scale_uncertainty=scale or 0.0)
+    found = characterise(measured, metadata_of(leaf, "saxs"), parameters.shape)
     for name in ("guinier", "distances", "fit", "kratky"):
         leave(bench, name, Leaf(getattr(found, name)))
     whole = Leaf(leaf.data, leaf.findings + found.findings, merged(leaf.flags, found.flags), leaf.facts)

@@ -116,6 +116,9 @@ def _write_curve(path: Path, entry: h5py.Group, name: str, curve: xr.Dataset) ->
         _field(group, "Idev", curve["intensity_errors"].values, unit)
     if has_resolution:
         _field(group, "Qdev", curve["q_resolution"].values, q_unit)
+    for key in curve.data_vars.keys() - {"intensity", "intensity_errors", "q_resolution"}:
+        # What stands beside the curve, such as its fit: not canSAS, but part of the answer.
+        _field(group, str(key), curve[key].values, str(curve[key].attrs["units"]))
 
 
 def _legal(path: Path, unit: str) -> str:

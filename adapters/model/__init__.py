@@ -1,6 +1,6 @@
 """The words of HALOS as values: what readers fill, science uses and products carry."""
 
-from adapters.model.finding import Finding
+from adapters.model.finding import Finding, rounded
 from adapters.model.flag import Flag, Severity, merged, worst
 from adapters.model.geometry import Geometry, Orientation
 from adapters.model.measurement import Measurement, Provenance
@@ -31,6 +31,7 @@ __all__ = [
     "Variable",
     "convert",
     "merged",
+    "rounded",
     "same_dimension",
     "violations",
     "worst",

@@ -45,3 +45,14 @@ class Finding:
     def from_json(cls, said: dict[str, Any]) -> Finding:
         """The inverse of :meth:`to_json`."""
         return cls(**{**said, "assumptions": tuple(said.get("assumptions", ()))})
+
+
+def rounded(value: float, uncertainty: float | None) -> str:
+    """A number with its uncertainty, to two digits of the uncertainty."""
+    if uncertainty is None or not math.isfinite(uncertainty) or uncertainty <= 0:
+        return f"{value:.4g}"
+    digits = 1 - math.floor(math.log10(uncertainty))
+    if digits > 9 or abs(value) >= 1e6:
+        return f"{value:.5g} ± {uncertainty:.2g}"
+    places = max(0, digits)
+    return f"{value:.{places}f} ± {uncertainty:.{places}f}"

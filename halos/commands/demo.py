@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halos.commands.output import Output, rounded, table
+from adapters.model import rounded
+from halos.commands.output import Output, table
 from halos.commands.settings import UsageError
 from halos.commands.status import DONE
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halos.commands.output import Output, rounded, table
+from adapters.model import rounded
+from halos.commands.output import Output, table
 from halos.commands.reduce import performed
 from halos.commands.settings import applied
 from halos.commands.status import DONE

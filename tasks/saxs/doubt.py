@@ -110,7 +110,7 @@ def _too_large(q: Floats, distances: Distances) -> list[str]:
 
 def _agreement(guinier: Guinier, distances: Distances) -> list[Flag]:
     gap = distances.radius - guinier.radius
-    error = float(np.hypot(distances.radius_error, guinier.radius_error))
+    error = float(np.hypot(distances.radius_error, np.hypot(guinier.radius_error, guinier.radius_truncation)))
     if abs(gap) <= SIGNIFICANT * error or abs(gap) <= NOTABLE * guinier.radius:
         return []
     said = (

@@ -18,7 +18,7 @@ from tasks.saxs.parameters import ElutionParameters
 
 CORRELATION_Q = 0.3
 # What the Guinier law leaves open up to q Rg = 1.3, relative; no averaging of frames lessens it.
-GUINIER_LAW = 0.006
+GUINIER_LAW = 0.0116
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,12 @@ def estimate(
     unit: str,
     metadata: Metadata,
     parameters: ShapeParameters,
+    scale: float = 0.0,
 ) -> tuple[tuple[Finding, ...], tuple[Flag, ...]]:
-    """Volumes and, for proteins, masses with their combination; what is missing is said in flags."""
+    """Volumes and, for proteins, masses with their combination; what is missing is said in flags.
+
+    `scale` is the relative uncertainty of the absolute scale.
+    """
     here = tuple(each[guinier.first :] for each in points)
     calibrated = parameters.particle == "protein" and metadata.technique != "sans"
     routes = [_porod, _correlation, _corrected] if calibrated else [_porod]
@@ -44,7 +48,7 @@ def estimate(
         findings = [each for each in findings if each.quantity != "molecular_mass"]
         why = "its calibrations are for X-rays and proteins"
         return tuple(findings), (*flags, Flag.info("no_mass", f"no mass is estimated: {why}"))
-    found, said = _by_intensity(guinier, unit, metadata, parameters)
+    found, said = _by_intensity(guinier, unit, metadata, parameters, scale)
     return (*findings, *_combination(findings), *found), (*flags, *said)
 
 
@@ -107,7 +111,9 @@ def _combination(findings: list[Finding]) -> list[Finding]:
     return [_claim(found, "concentration-independent combination", GLOBULAR, shared)]
 
 
-def _by_intensity(guinier: Guinier, unit: str, metadata: Metadata, parameters: ShapeParameters) -> Result:
+def _by_intensity(
+    guinier: Guinier, unit: str, metadata: Metadata, parameters: ShapeParameters, scale: float
+) -> Result:
     absolute = unit == "1/cm" and metadata.technique != "sans"
     if not absolute and parameters.standard_forward is None:
         why = (
@@ -125,7 +131,7 @@ def _by_intensity(guinier: Guinier, unit: str, metadata: Metadata, parameters: S
     if not concentration > 0:
         said = f"no mass from I(0): the concentration is {concentration:g} mg/ml"
         return [], [Flag.caution("no_mass_from_intensity", said)]
-    findings = [_absolute(guinier, concentration, parameters)] if absolute else []
+    findings = [_absolute(guinier, concentration, parameters, scale)] if absolute else []
     if parameters.standard_forward is not None:
         findings.append(_by_standard(guinier, concentration, parameters))
     return findings, []
@@ -136,11 +142,11 @@ def _concentration(concentration: float, parameters: ShapeParameters) -> str:
     return f"{concentration:g} mg/ml" + (" taken as exact" if error is None else f" ± {error:g}")
 
 
-def _absolute(guinier: Guinier, concentration: float, parameters: ShapeParameters) -> Finding:
+def _absolute(guinier: Guinier, concentration: float, parameters: ShapeParameters, scale: float) -> Finding:
     volume = parameters.partial_specific_volume_ml_g
     found = mass.by_absolute_scale(
         guinier.forward,
-        guinier.forward_error,
+        float(np.hypot(guinier.forward_error, scale * guinier.forward)),
         concentration,
         concentration_error=parameters.concentration_error_mg_ml or 0.0,
         partial_specific_volume_ml_g=volume,

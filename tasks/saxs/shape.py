@@ -46,7 +46,12 @@ class Characterisation:
 
 
 def characterise(curve: xr.Dataset, metadata: Metadata, parameters: ShapeParameters) -> Characterisation:
-    """Guinier, P(r), volumes and masses of `curve` over "q", each with uncertainty and doubts."""
+    """Guinier, P(r), volumes and masses of `curve` over "q", each with uncertainty and doubts.
+
+    The attribute `scale_uncertainty` of `curve` (relative; none is 0) is that of its
+    absolute scale: common to all points, so it enters I(0) and what follows from it.
+    """
+    scale = float(curve.attrs.get("scale_uncertainty") or 0.0)
     unit = unit_of(checked(curve))
     used = _from(points(curve), parameters.guinier_q_min)
     candidate = guinier_kernel.search(*used, limit=parameters.guinier_limit)
@@ -55,13 +60,13 @@ def characterise(curve: xr.Dataset, metadata: Metadata, parameters: ShapeParamet
     spread, hindered = _distances(within, candidate, parameters)
     if line is None and spread is not None:
         spread, hindered = _alone(spread, within[0][-1])
-    findings = _sizes(line, spread, unit, used[0], parameters)
+    findings = _sizes(line, spread, unit, used[0], parameters, scale)
     # A line too uncertain to be believed still tells on which side the first points lie.
     judged = line if spread is None else candidate
     flags = merged(missing, hindered, doubts(used, judged, spread))
     plot: Kratky | None = None
     if line is not None:
-        masses, said = mass.estimate(used, line, unit, metadata, parameters)
+        masses, said = mass.estimate(used, line, unit, metadata, parameters, scale)
         plot = kratky(*used, forward=line.forward, radius=line.radius, radius_error=line.radius_error)
         findings, flags = findings + masses, merged(flags, said, _compactness(plot))
     return Characterisation(
@@ -144,7 +149,12 @@ def _for_distances(
 
 
 def _sizes(
-    line: Guinier | None, spread: Distances | None, unit: str, q: Floats, parameters: ShapeParameters
+    line: Guinier | None,
+    spread: Distances | None,
+    unit: str,
+    q: Floats,
+    parameters: ShapeParameters,
+    scale: float,
 ) -> tuple[Finding, ...]:
     findings: list[Finding] = []
     told: tuple[str, ...]
@@ -155,13 +165,13 @@ def _sizes(
         straight = f"{line.radius_truncation:.2g} angstrom of the error is what the Guinier law leaves open"
         findings += [
             Finding("radius_of_gyration", line.radius, whole, "angstrom", "Guinier", (*told, straight)),
-            Finding("forward_intensity", line.forward, line.forward_error, unit, "Guinier", told),
+            _forward(line.forward, line.forward_error, scale, unit, "Guinier", told),
         ]
     if spread is not None and _bounded(spread):
         told = (f"reduced chi-square {spread.chi2:.2f}",)
         findings += [
             Finding("radius_of_gyration", spread.radius, spread.radius_error, "angstrom", "P(r)", told),
-            Finding("forward_intensity", spread.forward, spread.forward_error, unit, "P(r)", told),
+            _forward(spread.forward, spread.forward_error, scale, unit, "P(r)", told),
         ]
         if parameters.dmax_angstrom is None:
             seen = "what the data show: a thin end with little of the mass is not seen"
@@ -169,13 +179,25 @@ def _sizes(
                 Finding(
                     "maximum_dimension",
                     spread.dimension,
-                    float(np.hypot(spread.dimension_error, THIN_END * spread.dimension)),
+                    _dimension_error(spread),
                     "angstrom",
                     "P(r)",
                     (*told, seen),
                 )
             )
     return tuple(findings)
+
+
+def _forward(
+    value: float, error: float, scale: float, unit: str, method: str, told: tuple[str, ...]
+) -> Finding:
+    shared = (f"{100 * scale:.2g} % of it from the absolute scale",) if scale else ()
+    whole = float(np.hypot(error, scale * value))
+    return Finding("forward_intensity", value, whole, unit, method, (*told, *shared))
+
+
+def _dimension_error(spread: Distances) -> float:
+    return float(np.hypot(spread.dimension_error, THIN_END * spread.dimension))
 
 
 def _bounded(spread: Distances) -> bool:
@@ -210,7 +232,7 @@ def _guinier_data(used: tuple[Floats, Floats, Floats], line: Guinier | None, uni
         coords={"q": ("q", used[0][part], {"units": INVERSE_ANGSTROM})},
         attrs={
             "radius_of_gyration_angstrom": line.radius,
-            "radius_of_gyration_errors_angstrom": line.radius_error,
+            "radius_of_gyration_errors_angstrom": float(np.hypot(line.radius_error, line.radius_truncation)),
             "forward_intensity": line.forward,
             "forward_intensity_errors": line.forward_error,
             "chi2": line.chi2,
@@ -229,7 +251,7 @@ def _distance_data(spread: Distances | None, unit: str) -> xr.Dataset:
         coords={"r": ("r", spread.r, {"units": "angstrom"})},
         attrs={
             "maximum_dimension_angstrom": spread.dimension,
-            "maximum_dimension_errors_angstrom": spread.dimension_error,
+            "maximum_dimension_errors_angstrom": _dimension_error(spread),
             "chi2": spread.chi2,
             "effective_parameters": spread.parameters,
         },

@@ -148,3 +148,23 @@ def test_results_among_the_frames_are_refused_before_anything_is_computed(beamti
     with pytest.raises(BesideRawDataError):
         saxs.fn([beamtime.sample], parameters(beamtime), results=beamtime.sample.parent / "results")
     assert sorted(beamtime.sample.parent.iterdir()) == before
+
+
+def test_an_uncertain_absolute_scale_enters_what_follows_from_it(answered, beamtime):
+    unsure = parameters(beamtime).model_dump()
+    unsure["images"]["normalization"]["absolute_scale_uncertainty"] = 0.2
+    other = saxs.fn([beamtime.sample], SaxsParameters.model_validate(unsure), results=answered[0])
+
+    for quantity, method in (("forward_intensity", "Guinier"), ("molecular_mass", "absolute I(0)")):
+        sure, doubted = found(answered[1], quantity, method), found(other, quantity, method)
+        expected = np.hypot(sure["uncertainty"], 0.2 * sure["value"])
+        assert doubted["uncertainty"] == pytest.approx(expected, rel=0.02)
+    radius = ("radius_of_gyration", "Guinier")
+    assert found(other, *radius)["uncertainty"] == found(answered[1], *radius)["uncertainty"]
+
+
+def test_the_product_keeps_the_fit_beside_the_points_it_fits(answered):
+    group = read_group(answered[1]["product"], "guinier")
+
+    assert group["fit"].attrs["units"] == "1/cm"
+    assert group["fit"].shape == group["I"].shape

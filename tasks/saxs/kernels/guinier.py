@@ -39,8 +39,8 @@ class Guinier:
     of range adds (`radius_spread`); the `_statistical` ones are the first part alone. `quality` is 0 to 1.
 
     `radius_truncation` is the standard uncertainty that the law itself leaves: between no
-    bend and that of a sphere anything is possible, so a 12th of the square of that width
-    is its variance. It is common to all curves of a particle over the same range, and
+    bend and that of a sphere anything is possible, so it is the root mean square of what
+    lies between. It is common to all curves of a particle over the same range, and
     therefore not part of `radius_error`.
     """
 
@@ -339,9 +339,9 @@ def _described(
 
 
 def _truncation(radius: float, start: float, reach: float) -> float:
-    """Half an interval of uniform chance over sqrt(3): a line through u² has the slope of its ends."""
+    """Root mean square of a bend between none and a sphere's; a line through u² has the slope of its ends."""
     bend = 1.5 * SPHERE_BEND * (start**2 + reach**2)
-    return float(radius * bend / np.sqrt(12.0))
+    return float(radius * bend / np.sqrt(3.0))
 
 
 def _quality(relative_error: float, start: float, reach: float, chi2: float, curvature: float) -> float:

@@ -62,9 +62,9 @@ def test_a_damaged_product_is_set_aside_and_made_again(tmp_path, harm):
     folder = build(store)
     victims = {
         "alter": lambda: (folder / "curve.nxs").write_text("other"),
-        "remove": lambda: (folder / "curve.nxs").unlink(),
+        "remove": (folder / "curve.nxs").unlink,
         "manifest": lambda: (folder / "manifest.json").write_text("{"),
-        "no manifest": lambda: (folder / "manifest.json").unlink(),
+        "no manifest": (folder / "manifest.json").unlink,
     }
     victims[harm]()
 

@@ -72,7 +72,7 @@ def test_glucose_isomerase_from_frames_to_mass(reduced):
 
     for each in radius.values():
         assert each.value == pytest.approx(33.6, abs=0.5)
-        assert each.uncertainty < 0.5
+        assert each.uncertainty < 0.6  # of which the Guinier law itself leaves 0.44
     assert agrees(claims(found, "forward_intensity")["Guinier"], 0.06122, 0.00028)
     assert claims(found, "maximum_dimension")["P(r)"].value == pytest.approx(101, abs=6)
     near = {name for name, each in mass.items() if each.value == pytest.approx(173, rel=0.1)}
