@@ -1,35 +1,45 @@
-"""Where a step's Dask graph runs: threads here, processes here, or a cluster at an address."""
+"""Where a step's Dask graph runs: threads or processes here, a cluster at an address, or Slurm."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from adapters.errors import MissingExtraError
 from configs.load import Values
 
 if TYPE_CHECKING:
     import dask.array as da
     from distributed import Client
 
-Kind = Literal["threads", "local", "address"]
+Kind = Literal["threads", "local", "address", "slurm"]
 
 
 class Cluster(Values):
     """Which workers there are, and below which size of data they are not worth starting."""
 
-    kind: Kind = Field("threads", description="threads in this process, local processes, or an address")
+    kind: Kind = Field(
+        "threads", description="threads in this process, local processes, an address, or jobs of Slurm"
+    )
     workers: PositiveInt | None = Field(
         None, description="Worker processes or threads; empty takes the cores"
     )
     threads_per_worker: PositiveInt = Field(1, description="Threads in each local worker process")
     memory_gib: PositiveFloat | None = Field(None, description="Memory limit of each local worker")
     address: str | None = Field(None, description="Address of a running Dask scheduler")
+    partition: str | None = Field(None, description="Slurm partition; empty takes the cluster's default")
+    account: str | None = Field(None, description="Slurm account; empty takes the user's default")
+    walltime: str = Field("01:00:00", description="Longest time of a Slurm job, as HH:MM:SS")
+    interface: str | None = Field(None, description="Network interface between Slurm jobs and this process")
+    logs: Path | None = Field(None, description="Folder for the logs of Slurm jobs; empty keeps none")
+    wait_s: PositiveFloat = Field(300.0, description="How long to wait for the first Slurm job to start")
     threads_below_mib: float = Field(256, ge=0, description="Data smaller than this stay in threads")
 
 
@@ -85,7 +95,7 @@ def _client(cluster: Cluster, mib: float) -> Iterator[Client | None]:
     if cluster.kind == "threads" or mib < cluster.threads_below_mib:
         yield None
         return
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     if cluster.kind == "address":
         if cluster.address is None:
@@ -93,17 +103,70 @@ def _client(cluster: Cluster, mib: float) -> Iterator[Client | None]:
         with Client(cluster.address, set_as_default=False) as client:
             yield client
         return
-    with (
-        LocalCluster(
-            n_workers=cluster.workers or cores(),
-            threads_per_worker=cluster.threads_per_worker,
-            memory_limit=f"{cluster.memory_gib}GiB" if cluster.memory_gib else "auto",
-            dashboard_address=":0",
-            silence_logs=logging.CRITICAL,
-        ) as local,
-        Client(local, set_as_default=False) as client,
-    ):
+    start = {"local": _local, "slurm": _slurm}[cluster.kind]
+    with start(cluster) as running, Client(running, set_as_default=False) as client:
+        if cluster.kind == "slurm":
+            _await_jobs(client, cluster)
         yield client
+
+
+def _local(cluster: Cluster) -> Any:
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=cluster.workers or cores(),
+        threads_per_worker=cluster.threads_per_worker,
+        memory_limit=_memory(cluster) or "auto",
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _slurm(cluster: Cluster) -> Any:
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise MissingExtraError("dask-jobqueue", "slurm") from error
+
+    running = SLURMCluster(
+        queue=cluster.partition,
+        account=cluster.account,
+        cores=cluster.threads_per_worker,
+        processes=1,
+        memory=_memory(cluster) or "4GiB",
+        walltime=cluster.walltime,
+        interface=cluster.interface,
+        log_directory=str(cluster.logs or "/dev/null"),
+        scheduler_options={"dashboard_address": ":0", "interface": cluster.interface},
+        silence_logs="CRITICAL",
+    )
+    running.scale(jobs=cluster.workers or 1)
+    return running
+
+
+def _await_jobs(client: Client, cluster: Cluster) -> None:
+    try:
+        client.wait_for_workers(1, timeout=cluster.wait_s)
+    except TimeoutError as error:
+        raise NoWorkersError(cluster.wait_s) from error
+
+
+class NoWorkersError(Exception):
+    """Slurm started no job in the time allowed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        return (
+            f"Slurm started no job within {self.seconds:g} s; look with squeue, "
+            "and raise wait_s or choose another partition"
+        )
+
+
+def _memory(cluster: Cluster) -> str | None:
+    return f"{cluster.memory_gib}GiB" if cluster.memory_gib else None
 
 
 def cores() -> int:
