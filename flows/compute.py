@@ -124,7 +124,7 @@ def _local(cluster: Cluster) -> Any:
 
 def _slurm(cluster: Cluster) -> Any:
     try:
-        from dask_jobqueue import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise MissingExtraError("dask-jobqueue", "slurm") from error
 
