@@ -44,8 +44,12 @@ def checked(values: Any, into: type[Model], source: str, text: str = "") -> Mode
     try:
         return into.model_validate(values)
     except ValidationError as error:
-        faults = [f"{_place(fault['loc'], text)}: {fault['msg']}" for fault in error.errors()]
-        raise ConfigurationError(source, "; ".join(faults)) from error
+        raise ConfigurationError(source, "; ".join(faults_of(error, text))) from error
+
+
+def faults_of(error: ValidationError, text: str = "", below: tuple[int | str, ...] = ()) -> list[str]:
+    """Each fault with its place; `below` is where in `text` the checked values stand."""
+    return [f"{_place((*below, *fault['loc']), text)}: {fault['msg']}" for fault in error.errors()]
 
 
 def names(kind: str) -> list[str]:
@@ -70,8 +74,23 @@ def _read(name: str | Path) -> tuple[str, str]:
 
 def _place(location: tuple[int | str, ...], text: str) -> str:
     where = ".".join(map(str, location)) or "the whole"
-    key = next((part for part in reversed(location) if isinstance(part, str)), None)
-    for number, line in enumerate(text.splitlines(), start=1):
-        if key is not None and line.strip().startswith(f"{key}:"):
-            return f"line {number}, {where}"
-    return where
+    line = line_of(location, text)
+    return where if line is None else f"line {line}, {where}"
+
+
+def line_of(location: tuple[int | str, ...], text: str) -> int | None:
+    """Where in the YAML `text` the value at `location` stands, or what should hold it; None if nowhere."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = None
+    for part in location:
+        for start, inner in _inside(node, part):
+            line, node = start.line + 1, inner
+    return line
+
+
+def _inside(node: yaml.Node | None, part: int | str) -> list[tuple[yaml.Mark, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        return [(key.start_mark, value) for key, value in node.value if key.value == str(part)]
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return [(node.value[part].start_mark, node.value[part])]
+    return []

@@ -182,4 +182,5 @@ CALIBRATION = Reduction(
     techniques=("saxs", "waxs", "powder", "image"),
     parameters=CalibrantParameters,
     flow=calibration,
+    ask=ask,
 )

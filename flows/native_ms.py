@@ -134,4 +134,5 @@ NATIVE_MS = Reduction(
     techniques=("ms",),
     parameters=NativeParameters,
     flow=native_ms,
+    ask=ask,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,8 @@ from adapters.stores.products import sha256
 # A change in any of these rooms may change a number; the front door may not.
 CODE = ("adapters", "tasks", "flows")
 LIBRARIES = ("numpy", "scipy", "numba", "pyFAI", "h5py", "hdf5plugin", "fabio", "dask", "xarray")
+# Within this time two states of a file can bear the same time of change.
+SETTLED_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,20 @@ def input_of(role: str, path: Path) -> Input:
 
 
 def _input(role: str, path: Path, adapter: str) -> Input:
-    return Input(role, str(path.resolve()), sha256(path), path.stat().st_size, adapter)
+    return Input(role, str(path.resolve()), _hash_of(path), path.stat().st_size, adapter)
+
+
+def _hash_of(path: Path) -> str:
+    """Hash of a file; one that did not change since it was hashed here is not read again."""
+    said = path.stat()
+    if time.time() - said.st_mtime < SETTLED_S:
+        return sha256(path)
+    return _hashed(path.resolve(), said.st_ino, said.st_size, said.st_mtime_ns)
+
+
+@lru_cache(maxsize=65536)
+def _hashed(path: Path, *_: int) -> str:
+    return sha256(path)
 
 
 @cache

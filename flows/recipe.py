@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from configs.load import ConfigurationError, Values, checked, load, names
 from flows.compute import Cluster
+
+if TYPE_CHECKING:
+    from flows.order import Order
 
 GROUP = "halos.recipes"
 log = logging.getLogger(__name__)
@@ -22,13 +25,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reduction:
-    """A flow that reduces runs of some techniques, and the model of its parameters."""
+    """A flow that reduces runs of some techniques, and the model of its parameters.
+
+    `ask(sample, parameters, recipe)` gives the order without computing, so that a plan can tell
+    what is there already; a reduction without it is only known by its result.
+    """
 
     name: str
     title: str
     techniques: tuple[str, ...]
     parameters: type[BaseModel]
     flow: Callable[..., dict[str, Any]]
+    ask: Callable[..., Order] | None = None
 
 
 class Recipe(Values):

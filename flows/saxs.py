@@ -199,4 +199,5 @@ SAXS = Reduction(
     techniques=("saxs", "waxs", "sans", "image", "curve"),
     parameters=SaxsParameters,
     flow=saxs,
+    ask=ask,
 )

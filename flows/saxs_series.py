@@ -202,4 +202,5 @@ SAXS_SERIES = Reduction(
     techniques=("saxs", "waxs", "curve"),
     parameters=CombinationParameters,
     flow=saxs_series,
+    ask=ask,
 )

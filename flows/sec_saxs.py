@@ -184,4 +184,5 @@ SEC_SAXS = Reduction(
     techniques=("saxs",),
     parameters=SecParameters,
     flow=sec_saxs,
+    ask=ask,
 )

@@ -144,4 +144,5 @@ STRUCTURE = Reduction(
     techniques=("structure",),
     parameters=ModelParameters,
     flow=structure,
+    ask=ask,
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from halos import __version__
-from halos.commands import adapters, demo, fuse, inspect, reduce, serve, verify
+from halos.commands import adapters, demo, fuse, inspect, reduce, run, serve, verify
 from halos.commands.output import Output
 from halos.commands.status import USAGE, status_of
 
@@ -26,7 +26,7 @@ class Command(Protocol):
         """Do it; errors are raised, not printed."""
 
 
-COMMANDS: tuple[Command, ...] = (demo, adapters, inspect, reduce, fuse, verify, serve)
+COMMANDS: tuple[Command, ...] = (demo, adapters, inspect, reduce, fuse, run, verify, serve)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

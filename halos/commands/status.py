@@ -15,6 +15,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.stores.errors", "BesideRawDataError", USAGE),
     ("adapters.errors", "UnknownAssumptionError", USAGE),
     ("adapters.errors", "NotReadyError", NOT_READY),
+    ("flows.compute", "NoWorkersError", NOT_READY),
     ("adapters.errors", "StillWritingError", NOT_READY),
     ("adapters.errors", "MissingMetadataError", MISSING),
     ("adapters.testing.template", "ScaffoldError", USAGE),
@@ -31,16 +32,22 @@ ROWS: tuple[tuple[str, str, int], ...] = (
 
 def status_of(error: BaseException) -> int:
     """The exit status for an error."""
-    return next(_fitting(error), FAULT)
+    return next(_fitting(type(error)), FAULT)
+
+
+def status_of_kind(kind: str) -> int:
+    """The exit status for an error that is known as MODULE:CLASS."""
+    module, _, name = kind.partition(":")
+    return next(_fitting(getattr(import_module(module), name)), FAULT)
 
 
 def in_words(error: BaseException) -> bool:
     """Whether the message of an error says enough without its traceback."""
-    return next(_fitting(error), None) is not None
+    return next(_fitting(type(error)), None) is not None
 
 
-def _fitting(error: BaseException) -> Iterator[int]:
-    kinds = {(kind.__module__, kind.__qualname__) for kind in type(error).__mro__}
+def _fitting(error: type[BaseException]) -> Iterator[int]:
+    kinds = {(kind.__module__, kind.__qualname__) for kind in error.__mro__}
     return (status for module, name, status in ROWS if (module, name) in kinds)
 
 

@@ -12,11 +12,17 @@ from typing import Any
 import pytest
 
 from adapters.protocol import Adapter
+from configs.load import load
+from flows.campaign import Campaign
 from flows.recipe import Reduction, cluster_called, recipe_called
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
-KINDS: dict[str, Callable[[str], Any]] = {"clusters": cluster_called, "recipes": recipe_called}
+KINDS: dict[str, Callable[[str], Any]] = {
+    "campaigns": lambda stem: load(f"campaigns/{stem}", into=Campaign),
+    "clusters": cluster_called,
+    "recipes": recipe_called,
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 TYPES: dict[str, type] = {"halos.adapters": Adapter, "halos.recipes": Reduction}
 ANNOUNCED = [

@@ -1,0 +1,26 @@
+"""The states of a reduction, and which of them an error leads to."""
+
+from __future__ import annotations
+
+from adapters.errors import MissingMetadataError, NotReadyError, StillWritingError
+from adapters.stores.errors import BesideRawDataError
+
+ASKED, DONE = "asked", "done"
+WAITING, QUARANTINED, REFUSED = "waiting", "quarantined", "refused"
+
+# What may pass by itself: files that arrive, a disk that is full, a person who pressed Ctrl-C.
+PASSING = (NotReadyError, StillWritingError, OSError, MemoryError, KeyboardInterrupt)
+# What we decline to do until someone says more.
+DECLINED = (MissingMetadataError, BesideRawDataError)
+
+
+def state_of(error: BaseException) -> str:
+    """The state of a reduction that ended in `error`."""
+    if isinstance(error, DECLINED):
+        return REFUSED
+    return WAITING if isinstance(error, PASSING) else QUARANTINED
+
+
+def kind_of(error: BaseException) -> str:
+    """Module and class of an error, as MODULE:CLASS."""
+    return f"{type(error).__module__}:{type(error).__qualname__}"
