@@ -8,7 +8,6 @@ from typing import Any
 from prefect import flow
 
 from adapters.errors import LayoutError
-from adapters.formats.product import Product, write
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -17,7 +16,8 @@ from flows.engine import step
 from flows.inputs import opened, ordered_inputs
 from flows.parameters import ReadingParameters
 from flows.recipe import Reduction
-from flows.results import Outcome, committed, default_results, drawn, once, shown, titled
+from flows.results import Outcome, default_results, drawn, once, shown, titled
+from flows.table_product import publish_tables
 from tasks.common.parameters import Values
 from tasks.ms import figures
 from tasks.ms.parameters import MassParameters
@@ -110,21 +110,8 @@ def publish(
     """Profile and ladders in one file, committed whole."""
     leaf = take(bench, answer)
     tables = {"spectrum": leaf.data, "rungs": take(bench, "rungs").data}
-    title = f"{order.recipe} of {', '.join(leaf.fact('files'))}"
-    write(
-        bench / PRODUCT,
-        Product(title, "ms", order.key, tables, "spectrum", "intensity", dict(order.parameters)),
-    )
-    return committed(
-        store,
-        bench,
-        order,
-        product=PRODUCT,
-        findings=leaf.findings,
-        flags=leaf.flags,
-        plots=plots,
-        started=started,
-        details=leaf.facts,
+    return publish_tables(
+        store, bench, order, leaf, product=PRODUCT, tables=tables, plots=plots, started=started
     )
 
 

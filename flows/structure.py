@@ -10,7 +10,6 @@ from prefect import flow
 from pydantic import Field
 
 from adapters.errors import LayoutError
-from adapters.formats.product import Product, write
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -19,7 +18,8 @@ from flows.engine import step
 from flows.inputs import opened, ordered_inputs
 from flows.parameters import ReadingParameters
 from flows.recipe import Reduction
-from flows.results import Outcome, committed, default_results, drawn, once, shown, titled
+from flows.results import Outcome, default_results, drawn, once, shown, titled
+from flows.table_product import publish_tables
 from tasks.common.parameters import Values
 from tasks.structure import figures
 from tasks.structure.parameters import CurveParameters, StructureParameters
@@ -122,19 +122,8 @@ def publish(
     """The calculated curve and the fit in one file, committed whole."""
     leaf = take(bench, answer)
     tables = {"curve": leaf.data} | ({"fit": take(bench, "fit").data} if left(bench, "fit") else {})
-    title = f"{order.recipe} of {', '.join(leaf.fact('files'))}"
-    product = Product(title, "structure", order.key, tables, "curve", "intensity", dict(order.parameters))
-    write(bench / PRODUCT, product)
-    return committed(
-        store,
-        bench,
-        order,
-        product=PRODUCT,
-        findings=leaf.findings,
-        flags=leaf.flags,
-        plots=plots,
-        started=started,
-        details=leaf.facts,
+    return publish_tables(
+        store, bench, order, leaf, product=PRODUCT, tables=tables, plots=plots, started=started
     )
 
 
