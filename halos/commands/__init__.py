@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from halos import __version__
 from halos.commands import adapters, demo, fuse, inspect, reduce, run, serve, verify
 from halos.commands.output import Output
-from halos.commands.status import USAGE, status_of
+from halos.commands.status import DONE, USAGE, status_of
 
 
 class Command(Protocol):
@@ -43,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         output.say("stopped")
         return 130
+    except BrokenPipeError:
+        # Who read our output (head, a pager) has seen enough. What was done stays done, and
+        # Python must not complain about the pipe once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except Exception as error:
         return _failed(error, output)
 

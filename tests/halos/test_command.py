@@ -1,6 +1,9 @@
 """The command: exit statuses, messages that help, JSON, and nothing written beside the data."""
 
 import json
+import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -51,8 +54,6 @@ def no_data_files(home):
     path = write_dectris(home, FRAMES)
     for each in home.glob("*_data_*.h5"):
         each.unlink()
-    import os
-
     os.utime(path, (1e9, 1e9))
     return path
 
@@ -217,3 +218,16 @@ def test_a_fault_of_ours_ends_with_one():
 
 def test_every_row_of_the_table_of_statuses_names_an_error_that_exists():
     assert rows_exist()
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault():
+    # A pipe whose reading end is closed, as after `halos adapters list | head -0`.
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "halos", "adapters", "list"]
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
