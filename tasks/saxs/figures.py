@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def kratky(plot: xr.Dataset) -> Figure:
     near = x <= 10
     axes.errorbar(x[near], y[near], errors[near], fmt=".", ms=3, lw=0.5, color=CALM, alpha=0.8)
     axes.axvline(np.sqrt(3), color=PALE, ls="--", lw=1)
-    axes.axhline(3 / np.e, color=PALE, ls="--", lw=1)
+    axes.axhline(3 / math.e, color=PALE, ls="--", lw=1)
     axes.set(
         title="Normalised Kratky plot (a compact particle peaks where the lines cross)",
         xlabel="q Rg",
