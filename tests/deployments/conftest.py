@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,15 @@ class Served:
 
     def deployment(self, name: str) -> str:
         return next(each["id"] for each in self.said["deployments"] if each["name"] == name)
+
+    def runs(self, name: str) -> list[str]:
+        """The runs that the server knows of a deployment."""
+        wanted = json.dumps({"deployments": {"id": {"any_": [self.deployment(name)]}}}).encode()
+        asked = urllib.request.Request(
+            f"{self.said['api']}/flow_runs/filter", wanted, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return [each["id"] for each in json.load(answer)]
 
     def family(self) -> list[psutil.Process]:
         return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]

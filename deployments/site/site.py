@@ -1,0 +1,101 @@
+"""What a site is: a name, data roots, a place for results; everything it keeps lies in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from configs.load import ConfigurationError, Values, load
+
+FILE = "site.yaml"
+NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+class SiteValues(Values):
+    """The content of site.yaml."""
+
+    name: str = Field(pattern=NAME, description="Name of the site, as tickets and manifests say it")
+    roots: dict[str, Path] = Field(
+        min_length=1, description="Folders of raw data by name; nothing else is ever read"
+    )
+    results: Path = Field(Path("results"), description="Folder for products, never below a root")
+    cluster: str | None = Field(None, description="Where to compute; empty takes threads on this machine")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site with its folder; all paths are absolute."""
+
+    folder: Path
+    name: str
+    roots: Mapping[str, Path]
+    results: Path
+    cluster: str | None = None
+
+    @property
+    def policy(self) -> Path:
+        """What may be done here, and who may ask."""
+        return self.folder / "policy.yaml"
+
+    @property
+    def rules(self) -> Path:
+        """Which runs are reduced by themselves, and how."""
+        return self.folder / "watch.yaml"
+
+    @property
+    def keys(self) -> Path:
+        """The site's own key pair."""
+        return self.folder / "keys"
+
+    @property
+    def audit(self) -> Path:
+        """What was asked and what was answered."""
+        return self.folder / "audit.jsonl"
+
+    @property
+    def seen(self) -> Path:
+        """Tickets that were used."""
+        return self.folder / "tickets.sqlite"
+
+    @property
+    def books(self) -> Path:
+        """What the watcher knows of each run."""
+        return self.folder / "watch.sqlite"
+
+    def places(self) -> list[str]:
+        """What is wrong with where things lie, each with its remedy; empty if nothing is."""
+        faults = [
+            f"root {name}: {path} is not a folder; mount it, or correct it in {FILE}"
+            for name, path in self.roots.items()
+            if not path.is_dir()
+        ]
+        own = {"the results folder": self.results, "the site's own folder": self.folder}
+        return faults + [
+            f"{what} {place} lies inside root {name} ({path}); raw data are read-only: choose another place"
+            for what, place in own.items()
+            for name, path in self.roots.items()
+            if place.resolve().is_relative_to(path.resolve())
+        ]
+
+
+def site_at(folder: Path) -> Site:
+    """The site whose site.yaml lies in `folder`; paths in it count from there."""
+    folder = folder.resolve()
+    if not (folder / FILE).is_file():
+        raise ConfigurationError(folder / FILE, "there is no such file; `halos site init` writes one")
+    said = load(folder / FILE, into=SiteValues)
+    return Site(
+        folder=folder,
+        name=said.name,
+        roots={name: folder / path for name, path in said.roots.items()},
+        results=folder / said.results,
+        cluster=_cluster(folder, said.cluster),
+    )
+
+
+def _cluster(folder: Path, cluster: str | None) -> str | None:
+    named = cluster is None or not cluster.endswith((".yaml", ".yml"))
+    return cluster if named else str(folder / str(cluster))
