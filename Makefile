@@ -10,6 +10,8 @@ PIP = PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=constraints.txt PIP_BUILD_C
 # Threads of Dask share the cores already; libraries below them would only queue up.
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 TESTS ?=
+# Tests run in as many processes as there are cores; JOBS=0 runs them in one.
+JOBS ?= logical
 
 .PHONY: help demo test lint format reference constraints clean
 
@@ -26,7 +28,7 @@ demo: $(VENV)/.ready
 	$(BIN)/halos demo
 
 test: $(VENV)/.ready
-	$(ONE_THREAD) $(BIN)/python -m pytest $(TESTS)
+	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/.lint-ready
 	$(BIN)/ruff check .

@@ -22,6 +22,19 @@ def measured() -> Path:
     return root
 
 
+# Fixtures that take long to start; whoever uses one is tested where it runs already.
+SHARED = ("hub", "prefect_db", "hosts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under xdist, tests of a module stay together, and so do those that share a server."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            names = getattr(item, "fixturenames", ())
+            shared = next((name for name in SHARED if name in names), None)
+            item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+
+
 ABSENT = re.compile(
     r"measured data absent|could not import '(?P<module>[\w.]+)'|(?P<thing>[\w. -]+) is not installed"
 )
