@@ -25,6 +25,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.saxs.curve", "CurveError", BROKEN),
     ("tasks.structure.particle", "StructureError", BROKEN),
     ("tasks.ms.reduction", "SpectrumError", BROKEN),
+    ("deployments.audit", "AuditBrokenError", BROKEN),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
 )
