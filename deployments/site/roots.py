@@ -53,6 +53,15 @@ def all_contained(roots: Mapping[str, Path], said: Iterable[str]) -> tuple[Path,
     return tuple(contained(roots, each) for each in said)
 
 
+def holds(roots: Mapping[str, Path], data: Iterable[str], path: Path) -> bool:
+    """Whether `path`, with all links followed, lies below one of `data`, each "root" or "root/folder"."""
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):
+        return False
+    return any(real.is_relative_to(contained(roots, each)) for each in data)
+
+
 def _parts(said: str) -> tuple[str, ...]:
     if not said or "\0" in said or "\\" in said or not said.isprintable():
         raise OutsideRootsError(said, "is not a plain path")

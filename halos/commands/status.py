@@ -12,6 +12,10 @@ DONE, FAULT, USAGE, NOT_READY, BROKEN, MISSING, REFUSED = 0, 1, 2, 3, 4, 5, 6
 ROWS: tuple[tuple[str, str, int], ...] = (
     ("halos.commands.settings", "UsageError", USAGE),
     ("configs.load", "ConfigurationError", USAGE),
+    ("flows.keys", "KeyFileError", USAGE),
+    ("flows.ticket", "TicketError", REFUSED),
+    ("flows.site_request", "MalformedRequestError", USAGE),
+    ("deployments.site.errors", "RefusedError", REFUSED),
     ("adapters.stores.errors", "BesideRawDataError", USAGE),
     ("adapters.errors", "UnknownAssumptionError", USAGE),
     ("adapters.errors", "NotReadyError", NOT_READY),
@@ -25,6 +29,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.saxs.curve", "CurveError", BROKEN),
     ("tasks.structure.particle", "StructureError", BROKEN),
     ("tasks.ms.reduction", "SpectrumError", BROKEN),
+    ("deployments.site.errors", "SiteError", USAGE),
     ("deployments.audit", "AuditBrokenError", BROKEN),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
