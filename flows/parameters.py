@@ -18,9 +18,12 @@ class ReadingParameters(Values):
         None, description="Unit of q in curve files that do not say it; empty refuses such files"
     )
 
+    scan: str | None = Field(None, description="Number of the scan to read from a file that holds several")
+
     def assumed(self) -> dict[str, str]:
         """What readers are told that files leave out."""
-        return {"q_unit": self.q_unit} if self.q_unit else {}
+        told = {"q_unit": self.q_unit, "scan": self.scan}
+        return {name: value for name, value in told.items() if value}
 
 
 class DetectorFiles(Values):

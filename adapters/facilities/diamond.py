@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.formats import cbf_header, nxmx
+from adapters.formats.area_detector import STACK
 from adapters.formats.images import CBF, Described, ImageFile, describe_cbf
+from adapters.formats.nexus import Array, NexusLayout
 from adapters.formats.promise import Promise
 from adapters.model import Flag, convert
 from adapters.protocol import Confidence, Probe
@@ -47,4 +49,14 @@ NXMX_DIAMOND = replace(
     marker="entry/instrument/source/name",
     marker_says="Diamond Light Source",
     confidence=Confidence.INSTRUMENT,
+)
+
+# Frames of a scan without its .nxs file: neither angles nor image keys are at hand.
+FRAMES_DIAMOND = NexusLayout(
+    name="diamond_frames",
+    technique="image",
+    facility="diamond",
+    marker="entry/detector/detector",
+    arrays={"counts": Array("entry/detector/detector", STACK, "count")},
+    confidence=Confidence.CONTENT,
 )

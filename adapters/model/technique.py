@@ -57,14 +57,53 @@ SPECTRA = {
     "points": Variable(("scan",), "dimensionless"),
 }
 
+# Powder patterns over the scattering angle, which need no wavelength to be read.
+PATTERN = {"intensity": Variable(("frame", "two_theta")), "two_theta": Variable(("two_theta",), "degree")}
+# Flats and darks, where there are any, stand beside the projections as `flats` and `darks`.
+PROJECTIONS = {
+    "counts": Variable(("projection", "y", "x")),
+    "angle": Variable(("projection",), "degree"),
+}
+FLUORESCENCE = {
+    "spectra": Variable(("frame", "channel"), "count"),
+    "channel": Variable(("channel",), "dimensionless"),
+}
+ABSORPTION = {"absorption": Variable(("energy",)), "energy": Variable(("energy",), "eV")}
+# Diffraction frames of a scanned probe, each with the place of the sample.
+SCANNED = {
+    **IMAGES,
+    "position_x": Variable(("frame",), "m"),
+    "position_y": Variable(("frame",), "m"),
+}
+REFLECTIONS = {
+    **{index: Variable(("reflection",), "dimensionless") for index in ("h", "k", "l")},
+    "d_spacing": Variable(("reflection",), "angstrom"),
+    "cell": Variable(("parameter",)),
+}
+# Columns of a scan have names of their own; what they share is the point.
+POINTS = {"point": Variable(("point",), "dimensionless")}
+
 TECHNIQUES: dict[str, Technique] = {
     each.name: each
     for each in (
         Technique("saxs", "small angle x-ray scattering", "PaNET01188", SCATTERING),
         Technique("waxs", "wide angle x-ray scattering", "PaNET01191", SCATTERING),
         Technique("sans", "small angle neutron scattering", "PaNET01189", SCATTERING),
-        Technique("powder", "x-ray powder diffraction", "PaNET01101", {"image": IMAGES, "curve": CURVES}),
-        Technique("mx", "macromolecular crystallography", None, {"image": IMAGES}),
+        Technique(
+            "powder",
+            "x-ray powder diffraction",
+            "PaNET01101",
+            {"image": IMAGES, "curve": CURVES, "pattern": PATTERN},
+        ),
+        Technique(
+            "mx", "macromolecular crystallography", None, {"image": IMAGES, "reflections": REFLECTIONS}
+        ),
+        Technique("tomo", "x-ray tomography", None, {"projections": PROJECTIONS}),
+        Technique("xrf", "x-ray fluorescence", None, {"spectra": FLUORESCENCE}),
+        Technique("xas", "x-ray absorption spectroscopy", "PaNET01196", {"absorption": ABSORPTION}),
+        Technique("ptycho", "ptychography", None, {"scanned": SCANNED}),
+        # Columns of a scan whose technique the file does not say.
+        Technique("scan", "scan of unstated technique", None, {"points": POINTS}),
         Technique("structure", "atomic model of a molecule or an assembly", None, {"atoms": ATOMS}),
         Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
         # Several products joined; it has no run of its own to read.

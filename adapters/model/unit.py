@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SPELLINGS = {
     "": "dimensionless",
     "a": "angstrom",
+    "angstrom": "angstrom",
+    "angstroms": "angstrom",
     "å": "angstrom",
     "1/a": "1/angstrom",
     "a^-1": "1/angstrom",
