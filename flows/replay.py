@@ -12,6 +12,7 @@ import numpy as np
 from adapters.model import Manifest
 from adapters.stores.errors import ProductError
 from adapters.stores.products import sha256, verified
+from flows.ledger.database import kept_apart
 from flows.recipe import reductions
 
 Verdict = Literal["equal", "within tolerance", "different"]
@@ -40,12 +41,13 @@ def replay(folder: Path, scratch: Path, tolerance: float = 1e-6) -> Comparison:
     if not asked or asked["reduction"] not in reductions():
         raise ProductError(folder, "its manifest does not say how to ask for it again")
     reduction = reductions()[asked["reduction"]]
-    answer = reduction.flow.fn(  # type: ignore[attr-defined]
-        [Path(path) for path in asked["sample"]],
-        parameters=reduction.parameters.model_validate(asked["parameters"]),
-        results=scratch,
-        recipe=manifest.recipe,
-    )
+    with kept_apart():
+        answer = reduction.flow.fn(  # type: ignore[attr-defined]
+            [Path(path) for path in asked["sample"]],
+            parameters=reduction.parameters.model_validate(asked["parameters"]),
+            results=scratch,
+            recipe=manifest.recipe,
+        )
     return compared(folder / manifest.product, Path(answer["product"]), manifest, answer["key"], tolerance)
 
 

@@ -16,7 +16,12 @@ from prefect.artifacts import create_markdown_artifact
 from adapters.model import Finding, Flag, Manifest, rounded
 from adapters.stores.products import ProductStore, refuse_among_raw
 from flows.bench import worked_beside
-from flows.engine import in_flow_run
+from flows.engine import in_flow_run, logger
+from flows.ledger.errors import StaleLeaseError
+from flows.ledger.held import built_under, holder_of
+from flows.ledger.leases import Lease
+from flows.ledger.ledger import ledger_of
+from flows.ledger.record import Record, looks, recorded
 from flows.order import Order
 
 if TYPE_CHECKING:
@@ -54,14 +59,53 @@ class Outcome:
 def once(store: ProductStore, order: Order, make: Callable[[Path, float], Outcome]) -> Outcome:
     """The product of `order`: found if it is there, else made by `make(bench, started)`.
 
-    Raises BesideRawDataError before anything is computed if it would lie among its inputs.
+    Of those who ask at the same time one makes it, the others wait and find it. If he dies,
+    the next one takes over. Raises BesideRawDataError before anything is computed if it
+    would lie among its inputs.
     """
     refuse_among_raw(store.root, order.input_paths)
-    if (found := store.find(order.recipe, order.key)) is not None:
-        return Outcome(found, store.folder(order.recipe, order.key), cached=True)
-    started = time.time()
-    with store.staging(order.recipe, order.key) as bench, worked_beside(bench):
-        return make(bench, started)
+    record = recorded(ledger_of(store.root), store.root, order)
+    for wait in looks():
+        if (found := _found(store, order, record)) is not None:
+            return found
+        turn = record.turn()
+        # Whoever had the turn before us may have committed since we looked.
+        if (found := _found(store, order, record)) is not None:
+            return found
+        if isinstance(turn, Lease):
+            if (made := _made(store, order, record, turn, make)) is not None:
+                return made
+        elif turn.product:
+            record.lost()
+        else:
+            wait(turn)
+    raise AssertionError  # looks never end
+
+
+def _found(store: ProductStore, order: Order, record: Record) -> Outcome | None:
+    manifest = store.find(order.recipe, order.key)
+    if manifest is None:
+        return None
+    folder = store.folder(order.recipe, order.key)
+    record.found(folder.resolve())
+    return Outcome(manifest, folder, cached=True)
+
+
+def _made(
+    store: ProductStore, order: Order, record: Record, lease: Lease, make: Callable[[Path, float], Outcome]
+) -> Outcome | None:
+    """The outcome of our turn, None if it was too slow and somebody else took over."""
+    try:
+        with (
+            record.working(lease) as holds,
+            store.staging(order.recipe, order.key) as bench,
+            worked_beside(bench),
+            built_under(holds, bench),
+        ):
+            return make(bench, time.time())
+    except StaleLeaseError as error:
+        logger().warning("%s", error)
+        return None
 
 
 def drawn(bench: Path, figures: Mapping[str, Figure]) -> tuple[str, ...]:
@@ -104,7 +148,8 @@ def committed(
         seconds=round(time.time() - started, 3),
         details={"asked": dict(order.asked), **(details or {})},
     )
-    folder = store.commit(bench, manifest)
+    lies = store.folder(order.recipe, order.key).resolve()
+    folder = store.commit(bench, manifest, fence=holder_of(bench).committing(lies))
     found = store.find(order.recipe, order.key)
     assert found is not None  # committed and verified a moment ago
     return Outcome(found, folder, cached=False)

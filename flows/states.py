@@ -5,7 +5,7 @@ from __future__ import annotations
 from adapters.errors import MissingMetadataError, NotReadyError, StillWritingError
 from adapters.stores.errors import BesideRawDataError
 
-ASKED, DONE = "asked", "done"
+ASKED, RUNNING, DONE = "asked", "running", "done"
 WAITING, QUARANTINED, REFUSED = "waiting", "quarantined", "refused"
 
 # What may pass by itself: files that arrive, a disk that is full, a person who pressed Ctrl-C.
@@ -19,6 +19,13 @@ def state_of(error: BaseException) -> str:
     if isinstance(error, DECLINED):
         return REFUSED
     return WAITING if isinstance(error, PASSING) else QUARANTINED
+
+
+def reason_of(error: BaseException) -> str:
+    """Why it ended so, never empty."""
+    if isinstance(error, KeyboardInterrupt):
+        return "it was stopped"
+    return str(error) or type(error).__name__
 
 
 def kind_of(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,18 +67,24 @@ class ProductStore:
         finally:
             shutil.rmtree(bench, ignore_errors=True)
 
-    def commit(self, bench: Path, manifest: Manifest) -> Path:
-        """Make what lies in `bench` the product of the manifest's key; the first to commit wins."""
+    def commit(
+        self, bench: Path, manifest: Manifest, fence: AbstractContextManager[None] | None = None
+    ) -> Path:
+        """Make what lies in `bench` the product of the manifest's key; the first to commit wins.
+
+        It is moved to its place inside `fence`, which raises if we may not, or no longer.
+        """
         files = {name: sha256(bench / name) for name in _names(bench)}
         _write_durably(bench / MANIFEST, replace(manifest, files=files))
         folder = self.folder(manifest.recipe, manifest.key)
-        try:
-            bench.rename(folder)
-        except OSError:
-            # Somebody else committed the same key first; theirs is as good, if it is whole.
-            verified(folder)
-            return folder
-        _sync(self.root)
+        with fence or nullcontext():
+            try:
+                bench.rename(folder)
+            except OSError:
+                # Somebody else committed the same key first; theirs is as good, if it is whole.
+                verified(folder)
+                return folder
+            _sync(self.root)
         return folder
 
     def products(self) -> list[Manifest]:

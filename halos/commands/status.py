@@ -31,6 +31,11 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.ms.reduction", "SpectrumError", BROKEN),
     ("deployments.site.errors", "SiteError", USAGE),
     ("deployments.audit", "AuditBrokenError", BROKEN),
+    ("flows.ledger.errors", "LedgerAwayError", NOT_READY),
+    ("flows.ledger.errors", "UnknownRequestError", BROKEN),
+    ("flows.ledger.errors", "IllegalMoveError", FAULT),
+    ("flows.ledger.errors", "StaleLeaseError", FAULT),
+    ("flows.ledger.errors", "LedgerError", USAGE),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
 )
