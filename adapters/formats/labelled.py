@@ -22,8 +22,10 @@ def write_group(group: h5py.Group, data: xr.Dataset, signal: str | None = None) 
         group.attrs["axes"] = [dim if dim in data.coords else "." for dim in map(str, data[signal].dims)]
     for name, variable in data.variables.items():
         values = variable.values
-        kind: Any = h5py.string_dtype() if values.dtype.kind in "UO" else values.dtype
-        stored = group.create_dataset(str(name), data=values, dtype=kind)
+        worded = values.dtype.kind in "UO"
+        kind: Any = h5py.string_dtype() if worded else values.dtype
+        # HDF5 takes words as objects, not in numpy's own type of fixed width.
+        stored = group.create_dataset(str(name), data=values.astype(object) if worded else values, dtype=kind)
         stored.attrs["dims"] = [str(dim) for dim in variable.dims]
         for key, value in variable.attrs.items():
             if isinstance(value, PLAIN):

@@ -56,6 +56,11 @@ SPECTRA = {
     "first_point": Variable(("scan",), "dimensionless"),
     "points": Variable(("scan",), "dimensionless"),
 }
+# A map, or images of one kind; `voxel` (angstrom, over "axis") stands beside them where it is known.
+DENSITY = {"density": Variable(("z", "y", "x"))}
+MICROGRAPHS = {"image": Variable(("frame", "y", "x"))}
+# Tables about images: each a set of variables over a dimension of its own, listed with its rows.
+RECORDS = {"table": Variable(("tables",)), "rows": Variable(("tables",), "dimensionless")}
 
 # Powder patterns over the scattering angle, which need no wavelength to be read.
 PATTERN = {"intensity": Variable(("frame", "two_theta")), "two_theta": Variable(("two_theta",), "degree")}
@@ -105,6 +110,12 @@ TECHNIQUES: dict[str, Technique] = {
         # Columns of a scan whose technique the file does not say.
         Technique("scan", "scan of unstated technique", None, {"points": POINTS}),
         Technique("structure", "atomic model of a molecule or an assembly", None, {"atoms": ATOMS}),
+        Technique(
+            "spa",
+            "electron microscopy of particles",
+            None,
+            {"map": DENSITY, "images": MICROGRAPHS, "records": RECORDS},
+        ),
         Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
         # Several products joined; it has no run of its own to read.
         Technique("fusion", "several techniques on one sample", None, {}),

@@ -28,6 +28,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.common.calibration", "CalibrationError", BROKEN),
     ("tasks.saxs.curve", "CurveError", BROKEN),
     ("tasks.structure.particle", "StructureError", BROKEN),
+    ("tasks.spa.errors", "ImageError", BROKEN),
     ("tasks.ms.reduction", "SpectrumError", BROKEN),
     ("deployments.site.errors", "SiteError", USAGE),
     ("deployments.audit", "AuditBrokenError", BROKEN),

@@ -1,0 +1,1 @@
+"""Electron microscopy of particles: movies, micrographs, particles, maps, and models in maps."""

@@ -1,0 +1,156 @@
+"""Plots of maps: slices with the model, shells, symmetry, placements, local resolution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, ACCENT, CALM, PALE = "#1f2d3d", "#c0392b", "#2e86ab", "#9aa5b1"
+SLAB = 3.0
+ATOMS_A_DOT = 5
+
+
+def slices(shown: xr.Dataset, level: float, placed: xr.Dataset | None, title: str) -> Figure:
+    """The three middle planes with the level as a line, and atoms within 3 angstrom of the plane."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.2, 3.9), layout="constrained")
+    panels = figure.subplots(1, 3)
+    places = shown["right"].values
+    half = (places[1] - places[0]) / 2
+    ends = (places[0] - half, places[-1] + half)
+    middle = places[len(places) // 2]
+    window = _window(shown, level, places)
+    top = max(float(np.percentile(shown[name].values, 99.9)) for name in shown.data_vars)
+    axes_of = {"along_z": ("x", "y", "z"), "along_y": ("x", "z", "y"), "along_x": ("y", "z", "x")}
+    for axes, (name, (right, up, through)) in zip(panels, axes_of.items(), strict=True):
+        plane = shown[name].values
+        drawn = axes.imshow(
+            plane, origin="lower", extent=(*ends, *ends), cmap="gray", vmin=-0.3 * top, vmax=top
+        )
+        axes.contour(places, places, plane, levels=[level], colors=ACCENT, linewidths=0.8)
+        if placed is not None:
+            near = np.flatnonzero(np.abs(placed[through].values - middle) < SLAB)[::ATOMS_A_DOT]
+            axes.plot(placed[right].values[near], placed[up].values[near], ".", ms=1.5, color=CALM)
+        axes.set(xlim=window, ylim=window)
+        axes.set(title=f"{through} = {middle:.0f} Å", xlabel=f"{right} / Å", ylabel=f"{up} / Å")
+    figure.colorbar(drawn, ax=panels, label="density", shrink=0.85)
+    figure.suptitle(
+        f"{title}: level {level:.3g}" + (", atoms of the placed model" if placed is not None else "")
+    )
+    return figure
+
+
+def _window(shown: xr.Dataset, level: float, places: NDArray[np.float64]) -> tuple[float, float]:
+    """The part of the box that the particle fills, with a margin."""
+    above = [plane.values >= level for plane in shown.data_vars.values()]
+    used = np.flatnonzero(np.any([mask.any(axis=axis) for mask in above for axis in (0, 1)], axis=0))
+    if not used.size:
+        return float(places[0]), float(places[-1])
+    margin = 0.25 * (places[used[-1]] - places[used[0]])
+    low, high = places[used[0]] - margin, places[used[-1]] + margin
+    return float(max(low, places[0])), float(min(high, places[-1]))
+
+
+def shells(curves: dict[str, xr.Dataset], title: str) -> Figure:
+    """Fourier shell correlations with their thresholds, over resolution."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    words = {"fsc_halves": "half maps", "fsc_model": "map to model"}
+    for (name, curve), colour in zip(curves.items(), (CALM, INK), strict=False):
+        frequency, value, error = (
+            curve[each].values for each in ("frequency", "correlation", "correlation_errors")
+        )
+        axes.fill_between(frequency, value - error, value + error, color=colour, alpha=0.2)
+        axes.plot(frequency, value, color=colour, lw=1.4, label=words.get(name, name))
+        axes.axhline(curve.attrs["threshold"], color=colour, lw=0.8, ls="--")
+    axes.axhline(0, color=PALE, lw=0.6)
+    axes.set(
+        title=title, xlabel="spatial frequency / Å⁻¹", ylabel="Fourier shell correlation", ylim=(-0.1, 1.05)
+    )
+    second = axes.secondary_xaxis("top")
+    ticks = [each for each in axes.get_xticks() if each > 0]
+    second.set_xticks(ticks, [f"{1 / each:.3g}" for each in ticks])
+    second.set_xlabel("resolution / Å")
+    axes.legend(frameon=False)
+    return figure
+
+
+def power(curve: xr.Dataset, title: str) -> Figure:
+    """Logarithm of the mean power by shell over the squared frequency, as for a Guinier plot."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        curve["frequency"].values ** 2,
+        np.log(np.maximum(curve["intensity"].values, 1e-30)),
+        color=INK,
+        lw=1.2,
+    )
+    axes.set(title=title, xlabel="frequency² / Å⁻²", ylabel="ln (mean power of a shell)")
+    return figure
+
+
+def symmetry(turns: xr.Dataset, least: float, title: str) -> Figure:
+    """Correlation of the map with itself after each turn about each axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for axis, colour in zip("zyx", (ACCENT, CALM, INK), strict=True):
+        these = turns.isel(turn=turns["turn_axis"].values == axis)
+        axes.plot(
+            these["turn_fold"].values,
+            these["turn_correlation"].values,
+            "o-",
+            ms=4,
+            lw=0.8,
+            color=colour,
+            label=f"about {axis}",
+        )
+    axes.axhline(least, color=PALE, lw=0.8, ls="--")
+    axes.set(title=title, xlabel="fold of the turn", ylabel="correlation with itself", ylim=(0, 1.05))
+    axes.legend(frameon=False)
+    return figure
+
+
+def placements(found: xr.Dataset, title: str) -> Figure:
+    """Correlations of the placements found, in the map and in its mirror image."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for mirrored, colour, word in ((0, CALM, "map"), (1, PALE, "mirror image")):
+        these = found["placement_correlation"].values[found["placement_mirrored"].values == mirrored]
+        if len(these):
+            axes.plot(np.arange(1, len(these) + 1), these, "o-", ms=5, lw=0.8, color=colour, label=word)
+    axes.set(title=title, xlabel="placement, the best first", ylabel="correlation of map and model")
+    axes.legend(frameon=False)
+    return figure
+
+
+def local_resolution(plane: xr.Dataset, counts: xr.Dataset, voxel: float, title: str) -> Figure:
+    """Local resolution in the middle plane of the particle, and how many voxels have which."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    values = plane["local_resolution"].values
+    ends = (0, values.shape[0] * voxel)
+    low, high = np.nanpercentile(values, [1, 99])
+    drawn = left.imshow(values, origin="lower", extent=(*ends, *ends), cmap="viridis_r", vmin=low, vmax=high)
+    left.set(title=title, xlabel="x / Å", ylabel="y / Å")
+    figure.colorbar(drawn, ax=left, label="local resolution / Å")
+    width = float(np.diff(counts["local"].values[:2])[0])
+    right.bar(counts["local"].values, counts["voxels"].values, width=width, color=CALM)
+    right.set(xlabel="local resolution / Å", ylabel="voxels of the particle")
+    return figure
