@@ -87,6 +87,21 @@ REFLECTIONS = {
 }
 # Columns of a scan have names of their own; what they share is the point.
 POINTS = {"point": Variable(("point",), "dimensionless")}
+# Single particles on a delay-line detector, padded to the train with most of them: NaN is no particle.
+ELECTRONS = {name: Variable(("train", "hit")) for name in ("x", "y", "tof")} | {"train": Variable(("train",))}
+TRAINS = {"train": Variable(("train",), "dimensionless")}
+# Frames of a detector of several modules, and which modules were there in which frame.
+MODULES = {
+    "counts": Variable(("frame", "module", "y", "x")),
+    "present": Variable(("frame", "module"), "dimensionless"),
+}
+# Centres of pixels; z is from the plane at the camera length, along the beam.
+PIXELS = {f"position_{axis}": Variable(("module", "y", "x"), "m") for axis in "xyz"}
+# What a serial crystallography program found: lattices by the frame they are from.
+CRYSTALS = {f"cell_{axis}": Variable(("crystal",), "angstrom") for axis in "abc"} | {
+    "crystal_frame": Variable(("crystal",), "dimensionless"),
+    "hit": Variable(("frame",), "dimensionless"),
+}
 
 TECHNIQUES: dict[str, Technique] = {
     each.name: each
@@ -109,6 +124,8 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("ptycho", "ptychography", None, {"scanned": SCANNED}),
         # Columns of a scan whose technique the file does not say.
         Technique("scan", "scan of unstated technique", None, {"points": POINTS}),
+        Technique("sfx", "serial femtosecond crystallography", None, {"crystals": CRYSTALS}),
+        Technique("mpes", "multidimensional photoemission spectroscopy", None, {"electrons": ELECTRONS}),
         Technique("structure", "atomic model of a molecule or an assembly", None, {"atoms": ATOMS}),
         Technique(
             "spa",
@@ -121,6 +138,10 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("fusion", "several techniques on one sample", None, {}),
         # A detector file that says nothing of what was done with it.
         Technique("image", "detector image of unstated technique", None, {"image": IMAGES}),
+        Technique("modules", "frames of several modules, of unstated technique", None, {"modules": MODULES}),
+        Technique("geometry", "where the pixels of a detector stand", None, {"pixels": PIXELS}),
+        # Channels of a free-electron laser that say nothing of what was done with them.
+        Technique("trains", "channels by train, of unstated technique", None, {"train": TRAINS}),
         Technique("curve", "scattering curve of unstated technique", None, REDUCED),
     )
 }
