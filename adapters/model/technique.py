@@ -61,6 +61,16 @@ DENSITY = {"density": Variable(("z", "y", "x"))}
 MICROGRAPHS = {"image": Variable(("frame", "y", "x"))}
 # Tables about images: each a set of variables over a dimension of its own, listed with its rows.
 RECORDS = {"table": Variable(("tables",)), "rows": Variable(("tables",), "dimensionless")}
+# Neutrons one by one: the number of the pixel that counted, and the time since the pulse.
+EVENTS = {
+    "event_id": Variable(("event",), "dimensionless"),
+    "time_of_flight": Variable(("event",), "ns"),
+}
+# The same sorted by pixel and time.
+TOF_HISTOGRAM = {
+    "counts": Variable(("pixel", "tof"), "count"),
+    "tof_edges": Variable(("tof_edge",), "ns"),
+}
 
 # Powder patterns over the scattering angle, which need no wavelength to be read.
 PATTERN = {"intensity": Variable(("frame", "two_theta")), "two_theta": Variable(("two_theta",), "degree")}
@@ -108,7 +118,7 @@ TECHNIQUES: dict[str, Technique] = {
     for each in (
         Technique("saxs", "small angle x-ray scattering", "PaNET01188", SCATTERING),
         Technique("waxs", "wide angle x-ray scattering", "PaNET01191", SCATTERING),
-        Technique("sans", "small angle neutron scattering", "PaNET01189", SCATTERING),
+        Technique("sans", "small angle neutron scattering", "PaNET01189", {**SCATTERING, "events": EVENTS}),
         Technique(
             "powder",
             "x-ray powder diffraction",
@@ -116,7 +126,10 @@ TECHNIQUES: dict[str, Technique] = {
             {"image": IMAGES, "curve": CURVES, "pattern": PATTERN},
         ),
         Technique(
-            "mx", "macromolecular crystallography", None, {"image": IMAGES, "reflections": REFLECTIONS}
+            "mx",
+            "macromolecular crystallography",
+            None,
+            {"image": IMAGES, "events": EVENTS, "reflections": REFLECTIONS},
         ),
         Technique("tomo", "x-ray tomography", None, {"projections": PROJECTIONS}),
         Technique("xrf", "x-ray fluorescence", None, {"spectra": FLUORESCENCE}),
@@ -134,6 +147,8 @@ TECHNIQUES: dict[str, Technique] = {
             {"map": DENSITY, "images": MICROGRAPHS, "records": RECORDS},
         ),
         Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
+        # Neutrons by time of flight, of which nothing says what they were to show.
+        Technique("tof", "neutron time of flight", None, {"events": EVENTS, "histogram": TOF_HISTOGRAM}),
         # Several products joined; it has no run of its own to read.
         Technique("fusion", "several techniques on one sample", None, {}),
         # A detector file that says nothing of what was done with it.
