@@ -84,6 +84,7 @@ def _single(item: h5py.HLObject, start_ns: float | None, end_ns: float | None) -
     else:
         raise LayoutError(item.file.filename, f"{item.name} is neither translation nor rotation ({kind!r})")
     if "offset" in attrs:
+        # In the 4 x 4 matrix of the NeXus manual the offset is the last column: it moves what was turned.
         own = unit if kind == "translation" else None
         stated = hdf5.text(attrs.get("offset_units", own or "m"))
         matrix[:3, 3] += _vector(item, "offset") * convert(1.0, stated, "m", source)

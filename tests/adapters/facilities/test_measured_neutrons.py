@@ -27,7 +27,7 @@ def test_every_event_of_sans2d_is_there(name: str, measured: Path) -> None:
     assert (int(run.data["event_id"].min()), int(run.data["event_id"].max())) == (57, 122888)
     found = run.data["time_of_flight"].astype(float)
     assert float(found.sum()) == pytest.approx(1e3 * offsets.sum(), rel=1e-9)
-    assert (float(found.min()), float(found.max())) == pytest.approx((24.2e3, 99999.6e3), rel=1e-3)
+    assert (float(found.min()), float(found.max())) == pytest.approx((24.2e3, 99999.6e3), rel=2e-3)
     assert int(run.data["first_event"][-1]) == 235452
     assert {"unit_assumed", "no_geometry"} == {flag.code for flag in run.flags}
 

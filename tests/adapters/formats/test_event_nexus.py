@@ -145,7 +145,8 @@ def test_positions_are_those_that_scippnexus_finds(tmp_path: Path) -> None:
         chain = detector["transformations"]
         said = {"transformation_type": "rotation", "vector": [0.0, 1.0, 0.0], "units": "deg"}
         chain["tilt"] = 30.0
-        chain["tilt"].attrs.update(said, offset=[0.1, 0.2, 0.3], offset_units="m")
+        chain["tilt"].attrs.update(said)
+        chain["center"].attrs.update(offset=[0.1, 0.2, 0.3], offset_units="m")
         chain["tilt"].attrs["depends_on"] = f"{chain.name}/center"
         del detector["depends_on"], detector["y_pixel_offset"]
         detector["depends_on"] = f"{chain.name}/tilt"
