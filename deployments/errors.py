@@ -28,7 +28,8 @@ class HomeUnusableError(HubError):
         self.home, self.reason = home, reason
 
     def __str__(self) -> str:
-        return f"{self.home} cannot be used by a hub: {self.reason}; give another --home or --results"
+        remedy = "give another --home, --results or --incoming"
+        return f"{self.home} cannot be used by a hub: {self.reason}; {remedy}"
 
 
 class AddressError(HubError):

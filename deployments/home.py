@@ -27,6 +27,11 @@ class Home:
         """The folder of the server's own database and settings."""
         return self.root / "server"
 
+    @property
+    def audit(self) -> Path:
+        """What came in, one line each, in a log that shows when it was changed."""
+        return self.root / "audit.jsonl"
+
     def log(self, part: str) -> Path:
         """Where a part of the hub writes its log."""
         return self.root / "logs" / f"{part}.log"
@@ -66,10 +71,7 @@ class Home:
 
     def _laid(self) -> None:
         for folder in (self.root, self.server, self.root / "logs", self.results):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise HomeUnusableError(str(folder), error.strerror or str(error)) from error
+            laid(folder)
             if not os.access(folder, os.W_OK):
                 raise HomeUnusableError(str(folder), "it may not be written to")
 
@@ -79,3 +81,11 @@ class Home:
             return int(said["process"]), str(said["url"])
         except (ValueError, KeyError):  # the other hub is just writing it
             return None, None
+
+
+def laid(folder: Path) -> None:
+    """Make a folder, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusableError(str(folder), error.strerror or str(error)) from error

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from deployments.environment import login, surroundings
 from deployments.errors import AddressError
 from deployments.forms import Form, forms
-from deployments.home import Home
+from deployments.home import Home, laid
 from deployments.part import Part, running
 from deployments.server import (
     POOL,
@@ -31,7 +31,7 @@ from deployments.server import (
 )
 
 # Seconds each part may take to stop by itself; together they stay well below fifteen.
-WORKER_PATIENCE, SERVER_PATIENCE = 5.0, 4.0
+WORKER_PATIENCE, RECEIVER_PATIENCE, SERVER_PATIENCE = 5.0, 2.0, 4.0
 PAUSE = 0.5
 EVERYWHERE = ("0.0.0.0", "::")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -45,12 +45,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What hub is wanted: where it listens, where it keeps things, how much it does at once."""
+    """What hub is wanted: where it listens, where it keeps things, how much it does at once.
+
+    `incoming` is the folder in which each site has one of its own to lay products into.
+    """
 
     home: Home
     host: str = "127.0.0.1"
     port: int = 4200
     at_once: int = 2
+    incoming: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Hub:
     home: Home
     offered: tuple[Offered, ...]
     parts: tuple[Part, ...]
+    incoming: Path | None = None
 
     def wait(self) -> None:
         """Go on until interrupted; PartFailedError if a part ends by itself."""
@@ -78,6 +83,8 @@ class Hub:
             "process": os.getpid(),
             "home": str(self.home.root),
             "results": str(self.home.results),
+            "incoming": None if self.incoming is None else str(self.incoming),
+            "audit": str(self.home.audit),
             "deployments": [each.to_json() for each in self.offered],
         }
 
@@ -89,6 +96,12 @@ def home_at(root: Path | None, results: Path | None, environment: Mapping[str, s
     return Home(chosen.expanduser().resolve(), products.expanduser().resolve())
 
 
+def incoming_at(folder: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """Where sites lay their products: as given, or as the environment says; None takes in nothing."""
+    said = folder or environment.get("HALOS_INCOMING")
+    return Path(said).expanduser().resolve() if said else None
+
+
 @contextmanager
 def hub(plan: Plan, say: Say, environment: Mapping[str, str]) -> Iterator[Hub]:
     """A hub that is up inside; afterwards its worker has stopped, then its server, and nothing is left."""
@@ -96,6 +109,8 @@ def hub(plan: Plan, say: Say, environment: Mapping[str, str]) -> Iterator[Hub]:
     url = f"http://{_named(plan.host)}:{port}"
     near = f"http://{_near(plan.host)}:{port}"
     with plan.home.held(url):
+        if plan.incoming is not None:
+            laid(plan.incoming)
         refuse_taken(plan.host, port)
         if plan.host not in LOOPBACK and login(environment) is None:
             say(NO_LOGIN.format(host=url))
@@ -121,9 +136,22 @@ def _served(
         since = now()
         start = ("prefect", "worker", "start", "--pool", POOL, "--type", "process")
         command = (*start, "--name", WORKER, "--limit", str(plan.at_once))
-        with running("worker", plan.home, command, around, patience=WORKER_PATIENCE) as worker:
+        with ExitStack() as parts:
+            receiver = [parts.enter_context(part) for part in _receiving(plan, around)]
+            worker = parts.enter_context(
+                running("worker", plan.home, command, around, patience=WORKER_PATIENCE)
+            )
             await_worker(known, worker, since)
-            yield Hub(url, plan.home, offered, (server, worker))
+            yield Hub(url, plan.home, offered, (server, worker, *receiver), plan.incoming)
+
+
+def _receiving(plan: Plan, around: Mapping[str, str]) -> list[AbstractContextManager[Part]]:
+    """What takes in the products of sites, where a folder for them is named."""
+    if plan.incoming is None:
+        return []
+    folders = (str(plan.incoming), str(plan.home.results), str(plan.home.audit))
+    command = ("deployments.receiving", *folders)
+    return [running("receiver", plan.home, command, around, patience=RECEIVER_PATIENCE)]
 
 
 def refuse_taken(host: str, port: int) -> None:

@@ -1,14 +1,17 @@
-"""What all tests share: where the measured data lie, if they do."""
+"""What all tests share: where the measured data lie, if they do, and a server to send products to."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from adapters.testing.sftp import Door, missing, served
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -33,6 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             names = getattr(item, "fixturenames", ())
             shared = next((name for name in SHARED if name in names), None)
             item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A real OpenSSH server on this machine."""
+    if missing():
+        pytest.skip("OpenSSH is not installed")
+    with served(tmp_path_factory.mktemp("sshd")) as up:
+        yield up
 
 
 ABSENT = re.compile(

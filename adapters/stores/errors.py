@@ -32,3 +32,47 @@ class BesideRawDataError(StoreError):
             f"results in {self.results} would lie among the raw data of {self.raw}; "
             "choose another folder with --out"
         )
+
+
+class NotForCrossingError(StoreError):
+    """A product holds something that never crosses a border."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(str(path), reason)
+        self.path, self.reason = str(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path} does not leave: {self.reason}"
+
+
+class SuspectError(StoreError):
+    """What arrived is not a whole, unaltered product of the kinds that cross."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(str(path), reason)
+        self.path, self.reason = str(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path} is not taken in: {self.reason}"
+
+
+class LinkError(StoreError):
+    """The receiving end cannot be reached now, or the link broke; what arrived is kept there."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"no link to {self.url}: {self.reason}; try again, it goes on where it stopped"
+
+
+class TargetError(StoreError):
+    """Products cannot go to this address as it is given; trying again does not help."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"nothing can be delivered to {self.url}: {self.reason}"

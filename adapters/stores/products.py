@@ -76,15 +76,19 @@ class ProductStore:
         """
         files = {name: sha256(bench / name) for name in _names(bench)}
         _write_durably(bench / MANIFEST, replace(manifest, files=files))
-        folder = self.folder(manifest.recipe, manifest.key)
         with fence or nullcontext():
-            try:
-                bench.rename(folder)
-            except OSError:
-                # Somebody else committed the same key first; theirs is as good, if it is whole.
-                verified(folder)
-                return folder
-            _sync(self.root)
+            return self.adopt(bench, manifest)
+
+    def adopt(self, bench: Path, manifest: Manifest) -> Path:
+        """Move a whole product from `bench` to its place, manifest and all; the first wins."""
+        folder = self.folder(manifest.recipe, manifest.key)
+        try:
+            bench.rename(folder)
+        except OSError:
+            # Somebody else committed the same key first; theirs is as good, if it is whole.
+            verified(folder)
+            return folder
+        _sync(self.root)
         return folder
 
     def products(self) -> list[Manifest]:

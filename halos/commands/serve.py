@@ -41,6 +41,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for products (default: HALOS_RESULTS, or results in the hub's folder)",
     )
     parser.add_argument(
+        "--incoming",
+        type=Path,
+        metavar="DIR",
+        help="take in what sites lay into their folders in DIR (default: HALOS_INCOMING, or none)",
+    )
+    parser.add_argument(
         "--at-once", type=int, default=2, metavar="N", help="analyses at the same time (default: %(default)s)"
     )
 
@@ -60,10 +66,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
 
 def _serve(args: argparse.Namespace, output: Output) -> None:
-    from deployments.hub import Plan, home_at, hub
+    from deployments.hub import Plan, home_at, hub, incoming_at
 
     home = home_at(args.home, args.results, os.environ)
-    plan = Plan(home, host=args.host, port=args.port, at_once=args.at_once)
+    incoming = incoming_at(args.incoming, os.environ)
+    plan = Plan(home, host=args.host, port=args.port, at_once=args.at_once, incoming=incoming)
     with hub(plan, output.say, os.environ) as up:
         output.result(up.to_json(), lines(up))
         try:
@@ -97,5 +104,6 @@ def lines(hub: Hub) -> list[str]:
         "forms",
         *table(rows),
         f"results go to {hub.home.results}",
+        *([] if hub.incoming is None else [f"products of sites come in by {hub.incoming}"]),
         "Ctrl-C stops it",
     ]

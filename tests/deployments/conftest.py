@@ -69,13 +69,13 @@ def surroundings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], Served]]:
+def serve() -> Iterator[Callable[..., Served]]:
     """Start a hub on a home; what still runs at the end is stopped."""
     begun: list[subprocess.Popen[str]] = []
 
-    def start(home: Path) -> Served:
+    def start(home: Path, *more: str) -> Served:
         process = subprocess.Popen(
-            serve_command(home, "--port", "0"),
+            serve_command(home, "--port", "0", *more),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=surroundings(),
@@ -114,9 +114,10 @@ def _ready(said: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def hub(serve: Callable[[Path], Served], tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """One hub for all tests that do not stop it."""
-    return serve(tmp_path_factory.mktemp("hub"))
+def hub(serve: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """One hub for all tests that do not stop it; it takes in what sites lay into `incoming`."""
+    home = tmp_path_factory.mktemp("hub")
+    return serve(home, "--incoming", str(home / "incoming"))
 
 
 @dataclass(frozen=True)

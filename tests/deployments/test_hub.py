@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
+from adapters.stores.products import verified
+from adapters.testing.products import write_product
+from deployments.audit import entries
 from deployments.server import CUT_SHORT, client
+from deployments.site.notes import Stage
+from deployments.site.outbox import Outbox
 
 pytestmark = pytest.mark.slow
 SECONDS = 60
@@ -57,6 +63,20 @@ def test_a_hub_stops_whole_and_remembers_when_it_comes_back(serve, frames, tmp_p
     assert remembered.message == CUT_SHORT
     assert len(family) >= 5
     assert orphans == []
+
+
+def test_a_hub_takes_in_what_a_site_sends(hub, tmp_path):
+    folder = write_product(tmp_path / "site", key="5e" * 32)
+    incoming = Path(hub.said["incoming"]) / "site-a"
+    incoming.mkdir()
+    outbox = Outbox(tmp_path / "outbox", f"file://{incoming}")
+    outbox.put(folder)
+    outbox.flush()
+    until(lambda: outbox.flush(at_once=True))
+
+    assert [note.stage for note in outbox.notes()] == [Stage.RECEIVED]
+    assert verified(Path(hub.said["results"]) / folder.name).key == "5e" * 32
+    assert [each["site"] for each in entries(Path(hub.said["audit"]))] == ["site-a"]
 
 
 def test_forms_are_kept_by_the_server_as_they_were_made(hub):
