@@ -93,6 +93,8 @@ def inputs_of(role: str, runs: Iterable[Measurement]) -> list[Input]:
         _input(role, path, f"{run.provenance.adapter} {run.provenance.adapter_version}")
         for run in runs
         for path in run.provenance.all_files
+        # A run that is a folder names the files within it that matter.
+        if not path.is_dir()
     ]
 
 

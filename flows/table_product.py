@@ -24,13 +24,12 @@ def publish_tables(
     tables: Mapping[str, xr.Dataset],
     plots: tuple[str, ...],
     started: float,
+    signal: str = "intensity",
 ) -> Outcome:
-    """Commit `tables` in the file `product`; the first is the default one, its `intensity` the signal."""
+    """Commit `tables` in the file `product`; the first is the default one, its `signal` the one to plot."""
     title = f"{order.recipe} of {', '.join(leaf.fact('files'))}"
     default = next(iter(tables))
-    said = Product(
-        title, order.technique, order.key, dict(tables), default, "intensity", dict(order.parameters)
-    )
+    said = Product(title, order.technique, order.key, dict(tables), default, signal, dict(order.parameters))
     # A step done again finds what it wrote before it was stopped.
     (bench / product).unlink(missing_ok=True)
     write(bench / product, said)

@@ -84,7 +84,7 @@ class ProductReader:
             entry = _entry(file)
             technique = entry["experiment_description"].asstr()[()]
             table = read_group(entry[entry.attrs["default"]])
-        form = {"ms": _spectrum, "structure": _curve}.get(technique)
+        form = {"ms": _spectrum, "structure": _curve, "nmr": _itself, "mri": _itself}.get(technique)
         if form is None:
             raise LayoutError(path, f"a product of {technique!r} is no run to open")
         data = form(table)
@@ -94,6 +94,10 @@ class ProductReader:
 
 def _entry(file: h5py.File) -> h5py.Group:
     return file["entry"]
+
+
+def _itself(table: xr.Dataset) -> xr.Dataset:
+    return table
 
 
 def _curve(table: xr.Dataset) -> xr.Dataset:

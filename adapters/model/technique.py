@@ -39,6 +39,39 @@ class Technique:
         return f"http://purl.org/pan-science/PaNET/{self.panet}" if self.panet else None
 
 
+# Rows of a free induction decay are increments of a second dimension, delays of a series, or repetitions.
+DECAY = {
+    "fid": Variable(("row", "time")),
+    "time": Variable(("time",), "s"),
+    "frequency": Variable((), "MHz"),
+    "carrier": Variable((), "ppm"),
+}
+RESONANCES = {
+    "fid": DECAY,
+    "spectrum": {"intensity": Variable(("row", "shift")), "shift": Variable(("shift",), "ppm")},
+    "plane": {
+        "intensity": Variable(("shift_1", "shift_2")),
+        "shift_1": Variable(("shift_1",), "ppm"),
+        "shift_2": Variable(("shift_2",), "ppm"),
+    },
+    # Peaks found by somebody: heights in each row of a series.
+    "peaks": {"height": Variable(("row", "peak"))},
+    "shifts": {
+        "chemical_shift": Variable(("atom",), "ppm"),
+        "atom_name": Variable(("atom",)),
+        "residue_number": Variable(("atom",)),
+    },
+}
+# A volume is one image of the whole object: an echo, a weighting, a direction, a point in time.
+VOLUMES = {
+    "volumes": {"signal": Variable(("volume", "z", "y", "x")), "affine": Variable(("to_axis", "axis"))},
+    "voxels": {"signal": Variable(("volume", "voxel"))},
+    "maps": {"quality": Variable(("z", "y", "x"), "dimensionless")},
+    # Scanners do not say where on the scale of ppm their carrier lies.
+    "fid": {name: variable for name, variable in DECAY.items() if name != "carrier"},
+    "spectrum": RESONANCES["spectrum"],
+}
+
 IMAGES = {"counts": Variable(("frame", "y", "x"), "count")}
 CURVES = {"intensity": Variable(("frame", "q")), "q": Variable(("q",), "1/angstrom")}
 PLANE = {"intensity": Variable(("qy", "qx")), "qx": Variable(("qx",), "1/angstrom")}
@@ -118,6 +151,8 @@ TECHNIQUES: dict[str, Technique] = {
     for each in (
         Technique("saxs", "small angle x-ray scattering", "PaNET01188", SCATTERING),
         Technique("waxs", "wide angle x-ray scattering", "PaNET01191", SCATTERING),
+        Technique("nmr", "nuclear magnetic resonance spectroscopy", None, RESONANCES),
+        Technique("mri", "magnetic resonance imaging", None, VOLUMES),
         Technique("sans", "small angle neutron scattering", "PaNET01189", {**SCATTERING, "events": EVENTS}),
         Technique(
             "powder",

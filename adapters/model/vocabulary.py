@@ -38,6 +38,13 @@ QUANTITIES: dict[str, Quantity] = {
     "relaxation_time_t1rho": Quantity("s", "longitudinal relaxation time in the rotating frame"),
     "relaxation_rate_r1": Quantity("1/s", "longitudinal relaxation rate"),
     "relaxation_rate_r2": Quantity("1/s", "transverse relaxation rate"),
+    "heteronuclear_noe": Quantity(
+        "dimensionless", "signal with saturation of the other nucleus over without"
+    ),
+    "chemical_shift_perturbation": Quantity("ppm", "weighted distance between shifts in two states"),
+    "signal_to_noise_ratio": Quantity(
+        "dimensionless", "mean signal over the standard deviation of the noise"
+    ),
     "rotational_correlation_time": Quantity("ns", "time in which the molecule turns by a radian"),
     "fractional_anisotropy": Quantity("dimensionless", "anisotropy of the diffusion tensor, 0 to 1"),
     "mean_diffusivity": Quantity("mm**2/s", "a third of the trace of the diffusion tensor"),

@@ -102,8 +102,24 @@ DEFINITIONS: tuple[tuple[str, str, str, str], ...] = (
 )
 # On a scale of its own in every product, or a fact of an instrument: never compared.
 OWN_SCALE = ("forward_intensity", "detector_distance", "beam_center_x", "beam_center_y", "protomer_mass")
-# The range of q is part of what these mean, and their method names it.
-BY_METHOD = ("porod_volume", "volume_of_correlation")
+# The range of q, the residue or the region is part of what these mean, and their method names it.
+BY_METHOD = (
+    "porod_volume",
+    "volume_of_correlation",
+    "chemical_shift",
+    "chemical_shift_perturbation",
+    "heteronuclear_noe",
+    "relaxation_time_t1",
+    "relaxation_time_t2",
+    "relaxation_time_t2star",
+    "relaxation_time_t1rho",
+    "relaxation_rate_r1",
+    "relaxation_rate_r2",
+    "fractional_anisotropy",
+    "mean_diffusivity",
+    "magnetisation_transfer_ratio",
+    "signal_to_noise_ratio",
+)
 COMBINED = "concentration-independent combination"
 ROUTES = ("Porod volume", "volume of correlation", "corrected Porod volume", "Bayesian")
 

@@ -1,0 +1,161 @@
+"""Noise, baseline, peaks and integrals of spectra in one and two dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+from scipy.signal import find_peaks, peak_widths
+
+Floats = NDArray[np.float64]
+NORMAL = 1.4826
+MOST_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Places (k, d) in points along each axis with standard uncertainties, and signed heights (k,).
+
+    `width` (k,) is the full width at half height along the last axis, in points;
+    NaN where it was not measured.
+    """
+
+    place: Floats
+    place_error: Floats
+    height: Floats
+    width: Floats
+
+    def __len__(self) -> int:
+        return len(self.height)
+
+
+def noise_level(values: Floats, beyond: float = 4.0) -> float:
+    """Standard deviation of the noise of real `values` of any shape, signal left out.
+
+    The median absolute deviation, again and again without what is further than
+    `beyond` deviations from the median, so that many or broad peaks do not count.
+    """
+    kept = np.asarray(values, float).ravel()
+    kept = kept[np.isfinite(kept)]
+    sigma = np.inf
+    for _ in range(MOST_ROUNDS):
+        if not len(kept):
+            return 0.0
+        middle = np.median(kept)
+        fresh = NORMAL * float(np.median(np.abs(kept - middle)))
+        if not fresh < sigma * (1 - 1e-3):
+            return min(fresh, sigma)
+        sigma = fresh
+        kept = kept[np.abs(kept - middle) <= beyond * sigma]
+    return sigma
+
+
+def baseline(values: Floats, order: int, beyond: float = 3.0) -> Floats:
+    """A polynomial (n,) through the signal-free points of a spectrum (n,).
+
+    Points further than `beyond` deviations of the noise from the last polynomial
+    are left out of the next, until the same points stay.
+    """
+    place = np.linspace(-1.0, 1.0, len(values))
+    # Peaks rise over several points: a running mean tells their feet from noise.
+    smooth = np.convolve(np.pad(values, 8, mode="edge"), np.ones(17) / 17, mode="valid")
+    free = np.ones(len(values), bool)
+    line = np.zeros(len(values))
+    for _ in range(MOST_ROUNDS):
+        line = np.polynomial.Chebyshev.fit(place[free], values[free], order, domain=[-1, 1])(place)
+        away = smooth - line
+        spread = noise_level(away)
+        fresh = np.abs(away - np.median(away)) <= beyond * spread
+        if fresh.sum() < 10 * (order + 1) or (fresh == free).all():
+            break
+        free = fresh
+    return line
+
+
+def line_peaks(values: Floats, noise: float, threshold: float, both_signs: bool = True) -> Peaks:
+    """Peaks of a spectrum (n,) that stand out by `threshold` deviations of the noise, in order of place."""
+    found = []
+    for sign in (1.0, -1.0) if both_signs else (1.0,):
+        one = sign * values
+        places, _ = find_peaks(one, height=threshold * noise, prominence=threshold * noise)
+        with np.errstate(invalid="ignore"):
+            widths = peak_widths(one, places, rel_height=0.5)[0] if len(places) else np.empty(0)
+        found += [(place, sign, width) for place, width in zip(places, widths, strict=True)]
+    found.sort()
+    rows = np.array([place for place, _, _ in found], int)
+    place, error, top = _refined(values, rows[:, None], noise)
+    return Peaks(place, error, top, np.array([width for _, _, width in found], float))
+
+
+def plane_peaks(
+    values: Floats, noise: float, threshold: float, apart: tuple[int, int] = (2, 2), both_signs: bool = True
+) -> Peaks:
+    """Peaks of a plane (m, n) above `threshold` deviations, none with a higher one within `apart` points.
+
+    Strong lines leave ridges of noise along both axes, so the noise of a point is the
+    largest of that of the plane, of its row and of its column.
+    """
+    limit = threshold * np.maximum(noise, np.maximum(_spread(values, 1), _spread(values, 0)))
+    size = tuple(2 * each + 1 for each in apart)
+    places = []
+    for sign in (1.0, -1.0) if both_signs else (1.0,):
+        one = sign * values
+        top = (one == maximum_filter(one, size, mode="constant", cval=-np.inf)) & (one > limit)
+        places.append(np.argwhere(top))
+    rows = np.concatenate(places)
+    inside = ((rows > 0) & (rows < np.array(values.shape) - 1)).all(axis=1)
+    place, error, height = _refined(values, rows[inside], noise)
+    order = np.argsort(-np.abs(height), kind="stable")
+    return Peaks(place[order], error[order], height[order], np.full(len(order), np.nan))
+
+
+def _spread(values: Floats, axis: int) -> Floats:
+    middle = np.median(values, axis=axis, keepdims=True)
+    return NORMAL * np.median(np.abs(values - middle), axis=axis, keepdims=True)
+
+
+def _refined(values: Floats, rows: NDArray[np.int_], noise: float) -> tuple[Floats, Floats, Floats]:
+    """Vertices of parabolas through each extreme point and its neighbours along each axis.
+
+    The vertex is at half the difference of the neighbours over the curvature; its
+    error follows from that of the three points.
+    """
+    here = values[tuple(rows.T)] if len(rows) else np.empty(0)
+    place, error = np.empty(rows.shape), np.empty(rows.shape)
+    height = here.astype(float)
+    for axis in range(rows.shape[1]):
+        step = np.zeros(rows.shape[1], int)
+        step[axis] = 1
+        limit = np.array(values.shape) - 1
+        before = values[tuple(np.clip(rows - step, 0, limit).T)]
+        after = values[tuple(np.clip(rows + step, 0, limit).T)]
+        bend = before - 2 * here + after
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shift = np.where(bend != 0, (before - after) / (2 * bend), 0.0)
+            shift = np.clip(shift, -1.0, 1.0)
+            spread = np.where(bend != 0, noise / np.abs(bend) * np.sqrt(0.5 + 6 * shift**2), 0.5)
+        place[:, axis] = rows[:, axis] + shift
+        error[:, axis] = np.minimum(spread, 0.5)
+        height = height + (after - before) * shift / 4
+    return place, error, height
+
+
+def regions(values: Floats, noise: float, threshold: float, margin: int) -> list[tuple[int, int]]:
+    """Stretches [start, stop) of a spectrum (n,) with signal, each widened by `margin` points and merged."""
+    loud = np.abs(values) > threshold * noise
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], loud, [False]]).astype(int)))
+    merged: list[tuple[int, int]] = []
+    for start, stop in zip(edges[0::2], edges[1::2], strict=True):
+        low, high = max(0, int(start) - margin), min(len(values), int(stop) + margin)
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], high)
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def integral(values: Floats, step: float, noise: float) -> tuple[float, float]:
+    """Sum times step over a stretch (n,), and its standard uncertainty for independent noise of a point."""
+    return float(values.sum()) * step, float(np.sqrt(len(values))) * noise * step

@@ -1,0 +1,1 @@
+"""MRI and MR spectroscopy: from volumes and decays to maps and peaks."""

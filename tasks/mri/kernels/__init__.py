@@ -1,0 +1,1 @@
+"""Plain numpy: tensors, flip angles and ratios, voxel by voxel."""

@@ -1,0 +1,1 @@
+"""NMR spectroscopy: from decays to spectra, peaks, relaxation and shifts."""

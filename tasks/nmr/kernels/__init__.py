@@ -1,0 +1,1 @@
+"""Plain numpy: shift differences and tumbling."""
