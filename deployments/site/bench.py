@@ -18,6 +18,8 @@ from typing import Any
 
 # To leave a reduction in good order takes moments; what hangs is ended.
 SECONDS_TO_LEAVE = 5.0
+# A full disk or a lost mount gets well again without the run being touched.
+AGAIN_S = 10.0
 ENDED = threading.Event()
 
 
@@ -57,17 +59,16 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure(error: Exception) -> dict[str, Any]:
-    """An error as the watcher wants it: whether waiting may help, and why."""
-    from adapters.errors import NotReadyError, StillWritingError
+    """An error as the watcher wants it: the state it leads to, why, and when to look again."""
+    from adapters.errors import NotReadyError
+    from flows.states import kind_of, reason_of, state_of
+    from flows.telling import ROOMS
 
+    ours = type(error).__module__.partition(".")[0] in ROOMS or isinstance(error, OSError)
+    said = {"state": state_of(error), "kind": kind_of(error), "again_s": AGAIN_S}
     if isinstance(error, NotReadyError):
-        return {"wait": error.reason, "again_s": error.look_again_s}
-    # A full disk or a lost mount gets well again without the run being touched.
-    if isinstance(error, (StillWritingError, OSError)):
-        return {"wait": str(error), "again_s": 10.0}
-    kind = type(error).__module__.partition(".")[0]
-    ours = kind in {"adapters", "configs", "tasks", "flows"}
-    return {"broken": str(error) if ours else f"{type(error).__name__}: {error}"}
+        return {**said, "reason": error.reason, "again_s": error.look_again_s}
+    return {**said, "reason": reason_of(error) if ours else f"{type(error).__name__}: {error}"}
 
 
 def check(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,15 +94,18 @@ def judge(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def reduce(request: Mapping[str, Any]) -> dict[str, Any]:
     """Reduce the runs of a request; the same request again finds the first product."""
+    from flows.ledger.record import on_behalf_of
+
     reduction, parameters = _chosen(request)
     flow: Any = reduction.flow
-    said = flow.fn(
-        [Path(each) for each in request["sample"]],
-        parameters=parameters,
-        results=Path(request["results"]),
-        cluster=request["cluster"],
-        recipe=Path(request["recipe"]).stem,
-    )
+    with on_behalf_of(request["request"]):
+        said = flow.fn(
+            [Path(each) for each in request["sample"]],
+            parameters=parameters,
+            results=Path(request["results"]),
+            cluster=request["cluster"],
+            recipe=Path(request["recipe"]).stem,
+        )
     kept = ("key", "product", "cached", "seconds")
     return {"ready": True, **{name: said[name] for name in kept}, "flags": len(said["flags"])}
 

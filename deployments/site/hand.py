@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from deployments.site.errors import WatchedAlreadyError
+
 SECONDS_TO_LEAVE = 8.0
+# A process that was left behind ends by itself within a few seconds.
+SECONDS_FOR_THE_LAST = 30.0
 
 
 class BenchDiedError(Exception):
@@ -26,10 +32,10 @@ class BenchDiedError(Exception):
 
 
 class Hand:
-    """One working process, begun when it is first needed; what it prints goes to `log`."""
+    """One working process, begun when it is first needed; what it prints goes to `bench.log`."""
 
-    def __init__(self, log: Path) -> None:
-        self._log = log
+    def __init__(self, folder: Path) -> None:
+        self._log, self._lock = folder / "bench.log", folder / "bench.lock"
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
@@ -50,8 +56,15 @@ class Hand:
         said: dict[str, Any] = json.loads(line)
         return said
 
+    def begin(self) -> None:
+        """Start the process; one that a killed watcher left is waited for until it has ended."""
+        if self._process is None:
+            self._begun()
+
     def _begun(self) -> subprocess.Popen[str]:
-        with self._log.open("ab") as log:
+        # The process keeps the lock for as long as it lives, and the system drops it however it ends.
+        with self._log.open("ab") as log, self._lock.open("ab") as lock:
+            self._locked(lock.fileno())
             # A session of its own: Ctrl-C in a terminal reaches the watcher, which ends it in order.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "deployments.site.bench"],
@@ -60,8 +73,21 @@ class Hand:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                pass_fds=(lock.fileno(),),
             )
         return self._process
+
+    def _locked(self, lock: int) -> None:
+        patience = time.monotonic() + SECONDS_FOR_THE_LAST
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > patience:
+                    raise WatchedAlreadyError(str(self._lock.parent), None) from error
+                time.sleep(0.1)
+            else:
+                return
 
     def _lost(self, why: str) -> NoReturn:
         assert self._process is not None  # it was just asked

@@ -60,11 +60,6 @@ class Site:
         """Tickets that were used."""
         return self.folder / "tickets.sqlite"
 
-    @property
-    def books(self) -> Path:
-        """What the watcher knows of each run."""
-        return self.folder / "watch.sqlite"
-
     def places(self) -> list[str]:
         """What is wrong with where things lie, each with its remedy; empty if nothing is."""
         faults = [

@@ -42,6 +42,7 @@ class Record:
     order: Order
     store: str
     request: str
+    ours: bool
 
     def found(self, product: Path) -> None:
         """Its product lies in the store."""
@@ -74,7 +75,9 @@ class Record:
         except StaleLeaseError:
             # Who took over says how it ends.
             return
-        self.ledger.move(self.request, state_of(error), reason_of(error), kind=kind_of(error))
+        # Who asked under a name of his own says himself how it ends.
+        if self.ours:
+            self.ledger.move(self.request, state_of(error), reason_of(error), kind=kind_of(error))
 
 
 def looks() -> Iterator[Callable[[Taken], None]]:
@@ -96,10 +99,10 @@ def looks() -> Iterator[Callable[[Taken], None]]:
 
 def recorded(ledger: Ledger, store: Path, order: Order) -> Record:
     """The record of an order in the ledger, under the name of who asked."""
-    request = _ON_BEHALF.get()
-    if request is None:
-        request = ledger.ask(_request(order, store.resolve())).id
-    return Record(ledger, order, str(store.resolve()), request)
+    home = store.resolve()
+    theirs = _ON_BEHALF.get()
+    request = ledger.ask(_request(order, home)).id if theirs is None else theirs
+    return Record(ledger, order, str(home), request, ours=theirs is None)
 
 
 def _request(order: Order, store: Path) -> Request:

@@ -87,7 +87,7 @@ def move(
 
 def again(connection: Connection, at: float, request: str, reason: str, **changes: Any) -> Request:
     """Take a request back to the beginning, from any state."""
-    return move(connection, at, request, ASKED, reason, attempts=0, due=at, **changes)
+    return move(connection, at, request, ASKED, reason, **{"attempts": 0, "due": at, **changes})
 
 
 def note(connection: Connection, request: str, **changes: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from halos import __version__
-from halos.commands import adapters, demo, fuse, inspect, key, ledger, reduce, run, serve, verify
+from halos.commands import adapters, demo, fuse, inspect, key, ledger, reduce, run, serve, site, verify
 from halos.commands.output import Output
 from halos.commands.status import DONE, USAGE, status_of
 
@@ -27,7 +27,7 @@ class Command(Protocol):
         """Do it; errors are raised, not printed."""
 
 
-COMMANDS: tuple[Command, ...] = (demo, adapters, inspect, reduce, fuse, run, verify, ledger, serve, key)
+COMMANDS: tuple[Command, ...] = (demo, adapters, inspect, reduce, fuse, run, verify, ledger, serve, site, key)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
