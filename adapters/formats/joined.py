@@ -33,7 +33,8 @@ class JoinedRows:
 
     `piece` and `row` say for every row of the whole where it lies; a `piece` of -1 is a
     row that no file holds, which reads as `fill`. `pick` chooses one place on each of
-    the first axes behind the rows, as a detector plane or a channel of a digitiser.
+    the first axes behind the rows, as a detector plane or a channel of a digitiser;
+    `inner`, one for each row, does so where it differs from row to row, as memory cells do.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class JoinedRows:
         dtype: np.dtype[Any],
         fill: float = np.nan,
         pick: tuple[int, ...] = (),
+        inner: Rows | None = None,
     ) -> None:
-        self.pieces, self.piece, self.row, self.pick = pieces, piece, row, pick
+        self.pieces, self.piece, self.row, self.pick, self.inner = pieces, piece, row, pick, inner
         self.shape = (len(row), *rest[len(pick) :])
         self.stored = dtype
         self.complete = bool(np.all(piece >= 0))
@@ -66,12 +68,13 @@ class JoinedRows:
     def _rows(self, wanted: Rows) -> NDArray[Any]:
         found = np.full((len(wanted), *self.shape[1:]), self.fill if not self.complete else 0, self.dtype)
         piece, row = self.piece[wanted], self.row[wanted]
+        inner = None if self.inner is None else self.inner[wanted]
         for number in np.unique(piece[piece >= 0]):
             here = np.flatnonzero(piece == number)
-            found[here] = self._read(self.pieces[number], row[here])
+            found[here] = self._read(self.pieces[number], row[here], None if inner is None else inner[here])
         return found
 
-    def _read(self, piece: Piece, rows: Rows) -> NDArray[Any]:
+    def _read(self, piece: Piece, rows: Rows, inner: Rows | None) -> NDArray[Any]:
         out = np.empty((len(rows), *self.shape[1:]), self.stored)
         order = np.argsort(rows, kind="stable")
         ends = np.flatnonzero(np.diff(rows[order]) > NEAR) + 1
@@ -81,8 +84,12 @@ class JoinedRows:
                 raise CorruptFileError(piece.path, f"{piece.name} has {len(dataset)} rows, fewer than before")
             for run in np.split(order, ends):
                 low, high = int(rows[run[0]]), int(rows[run[-1]])
-                slab = dataset[(slice(low, high + 1), *self.pick)]
-                out[run] = slab[rows[run] - low]
+                at = rows[run] - low
+                if inner is None:
+                    out[run] = dataset[(slice(low, high + 1), *self.pick)][at]
+                else:
+                    first, last = int(inner[run].min()), int(inner[run].max())
+                    out[run] = dataset[low : high + 1, first : last + 1][at, inner[run] - first]
         return out
 
 

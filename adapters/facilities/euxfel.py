@@ -1,0 +1,531 @@
+"""European XFEL: runs of trains, raw or corrected, with detectors of several modules and their channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from adapters.errors import (
+    AdapterError,
+    CorruptFileError,
+    LayoutError,
+    MissingMetadataError,
+    StillWritingError,
+    TruncatedFileError,
+    UnitError,
+)
+from adapters.facilities import euxfel_detectors as detectors
+from adapters.facilities import euxfel_files as files
+from adapters.facilities.euxfel_detectors import Detector, Frames, Part
+from adapters.facilities.euxfel_files import FileIndex, Source
+from adapters.formats import channels as maps
+from adapters.formats import hdf5, joined, late
+from adapters.formats.channels import UNKNOWN_UNIT, Channel
+from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness, convert
+from adapters.protocol import Confidence, Probe
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+VERSION = "1"
+INSTRUMENTS = {"SPB", "FXE", "HED", "MID", "SCS", "SQS", "SXP"}
+BAD_MODULE = 0xFFFFFFFF
+# Channels that are read unless others are asked for: pulse energies, and where stages stand.
+USUAL = re.compile(
+    r"\S+XGM/\S+:output data\.intensity(Sa[123])?TD$"
+    r"|\S+XGM/\S+ pulseEnergy\.(photonFlux|wavelengthUsed)\.value$"
+    r"|\S+ actualPosition\.value$"
+)
+# Electrons of a delay-line detector; lists of fixed length, unused places zero.
+MCP = re.compile(r"\S+/DET/MCP_DETECTOR:output$")
+ELECTRONS = {"x": "data.x", "y": "data.y", "tof": "data.t"}
+
+
+@dataclass(frozen=True, slots=True)
+class EuxfelRun:
+    """The reader of a file, of the folder of a run, or of a proposal.
+
+    What can be supplied: `data` (raw, proc, or proc_or_raw) and `run` where a path holds
+    more than one; `detector` to choose one of several; `channels` to name further channels.
+    """
+
+    name: str = "euxfel_run"
+    late_s: float = late.LATE_S
+    assumed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What can be supplied."""
+        return ("data", "run", "detector", "channels")
+
+    def assuming(self, assumed: Mapping[str, str]) -> EuxfelRun:
+        """The same reader with choices made."""
+        return replace(self, assumed=dict(assumed))
+
+    def probe(self, probe: Probe) -> Confidence:
+        """By names that the DAQ gives, and an index of trains in the first of the files."""
+        try:
+            found = self._files(probe.path)
+        except MissingMetadataError:
+            return Confidence.INSTRUMENT
+        except AdapterError:
+            return Confidence.NO
+        if probe.path.is_file() and not probe.head.startswith(hdf5.MAGIC):
+            return Confidence.NO
+        try:
+            with hdf5.opened(found.files[0]) as file:
+                ours = "INDEX/trainId" in file and ("INSTRUMENT" in file or "CONTROL" in file)
+        except AdapterError:
+            return Confidence.SIGNATURE if probe.path.is_dir() else Confidence.NO
+        return Confidence.INSTRUMENT if ours else Confidence.NO
+
+    def check(self, path: Path) -> Readiness:
+        """Whether every file opens, no sequence or module is missing, and no index points past its data."""
+        try:
+            found = self._files(path)
+        except MissingMetadataError:
+            # Which of several runs is meant can be said only on opening; each is judged by itself then.
+            return Readiness.ready()
+        except AdapterError as error:
+            return Readiness.broken(str(error))
+        witnesses = list(found.files)
+        try:
+            sources = self._sources(found.files)
+        except StillWritingError as error:
+            return Readiness.wait(str(error))
+        except AdapterError as error:
+            # A copy that goes on leaves files cut short behind it for a while.
+            passing = isinstance(error, (TruncatedFileError, CorruptFileError))
+            return late.judged(str(error), witnesses, may_come=passing, late_s=self.late_s)
+        return self._complete(path, witnesses, sources)
+
+    def _sources(self, paths: Sequence[Path]) -> set[str]:
+        sources: set[str] = set()
+        for path in paths:
+            with hdf5.opened(path) as file:
+                sources |= _sound(file, path)
+        return sources
+
+    def _complete(self, path: Path, witnesses: list[Path], sources: set[str]) -> Readiness:
+        if missing := files.missing_sequences(witnesses):
+            return late.judged(f"files are missing: {', '.join(missing[:5])}", witnesses, late_s=self.late_s)
+        absent = [each for each in detectors.found(sources) if each.absent and path.is_dir()]
+        if absent and late.younger_than(self.late_s, *witnesses):
+            said = "; ".join(f"{each.name} has no modules {_few(each.absent)}" for each in absent)
+            return Readiness.wait(f"{said}; the run is young, so they may still arrive", 30.0)
+        return Readiness.ready()
+
+    def open(self, path: Path) -> Measurement:
+        """Frames of one detector with train and pulse of each, and channels by train."""
+        found = self._files(path)
+        flags: list[Flag] = []
+        if found.substituted:
+            flags.append(Flag.caution("raw_for_corrected", found.substituted))
+        indices = [files.indexed(file) for file in found.files]
+        _told(indices, flags)
+        sources = frozenset().union(*(index.instrument for index in indices))
+        known = detectors.found(sources)
+        frames = None
+        if "detector" in self.assumed or (known and "channels" not in self.assumed):
+            frames = _frames(self._detector(known, path, flags), indices, flags)
+        data, more = _dataset(frames, _channels(self.assumed, indices, path, flags), indices, flags)
+        metadata = _metadata(indices, found.kind, frames, known, set(data), more)
+        provenance = Provenance(str(path), self.name, VERSION, tuple(map(str, found.files)))
+        return Measurement(data, metadata, provenance, tuple(flags))
+
+    def _files(self, path: Path) -> files.RunFiles:
+        return files.run_files(path, self.assumed.get("data"), self.assumed.get("run"))
+
+    def _detector(self, known: list[Detector], path: Path, flags: list[Flag]) -> Detector:
+        asked = self.assumed.get("detector")
+        if asked is None:
+            chosen = known[0]
+        else:
+            matching = [each for each in known if asked in (each.name, each.kind.name)]
+            if len(matching) != 1:
+                names = ", ".join(each.name for each in known) or "none"
+                raise LayoutError(path, f"{asked!r} is not one of its detectors ({names})")
+            chosen = matching[0]
+        if others := [each.name for each in known if each is not chosen]:
+            said = f"read {chosen.name}; also there: {', '.join(others)}"
+            flags.append(Flag.info("one_of_several_detectors", said))
+        return chosen
+
+
+def _few(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers[:6])) + (" ..." if len(numbers) > 6 else "")
+
+
+def _sound(file: h5py.File, path: Path) -> set[str]:
+    """The instrument sources of a file whose indices stay within its data."""
+    ids = hdf5.require(file, "INDEX/trainId")
+    found: set[str] = set()
+    index, instrument = file["INDEX"], file.get("INSTRUMENT")
+    if not isinstance(instrument, h5py.Group):
+        return found
+    for source in files.listed(file, "INSTRUMENT", 3):
+        found.add(source)
+        groups = index.get(source)
+        if not isinstance(groups, h5py.Group):
+            continue
+        for name in groups:
+            first, count = groups.get(f"{name}/first"), groups.get(f"{name}/count")
+            if not isinstance(first, h5py.Dataset) or not isinstance(count, h5py.Dataset):
+                continue
+            ends = first[:].astype(np.int64) + count[:].astype(np.int64)
+            last = int(ends[count[:] > 0].max(initial=0))
+            rows = _rows_there(instrument, f"{source}/{name}")
+            if rows is not None and last > rows:
+                raise CorruptFileError(path, f"the index of {source}/{name} goes to row {last} of {rows}")
+    for virtual in (item for item in _main_data(instrument, found) if item.is_virtual):
+        if absent := hdf5.absent_sources(virtual):
+            raise LayoutError(path, f"{virtual.name} draws on {absent[0]}, which is not there")
+    if ids.ndim != 1:
+        raise CorruptFileError(path, f"INDEX/trainId is {ids.shape}")
+    return found
+
+
+def _rows_there(instrument: h5py.Group, name: str) -> int | None:
+    group = instrument.get(name)
+    if not isinstance(group, h5py.Group):
+        return None
+    sizes = [len(item) for item in group.values() if isinstance(item, h5py.Dataset) and item.ndim]
+    return min(sizes) if sizes else None
+
+
+def _main_data(instrument: h5py.Group, sources: set[str]) -> list[h5py.Dataset]:
+    names = [
+        f"{source}/{each.kind.group}/{each.kind.data}"
+        for each in detectors.found(sources)
+        for source in each.sources.values()
+    ]
+    return [item for name in names if isinstance(item := instrument.get(name), h5py.Dataset)]
+
+
+def _told(indices: list[FileIndex], flags: list[Flag]) -> None:
+    if cut := [index.path.name for index in indices if not index.whole]:
+        said = f"METADATA are cut off in {', '.join(cut)}; its sources are those whose groups are there"
+        flags.append(Flag.caution("metadata_cut_off", said))
+    suspect = {index.path.name: int((~index.valid).sum()) for index in indices if not index.valid.all()}
+    if suspect:
+        said = ", ".join(f"{count} in {name}" for name, count in suspect.items())
+        flags.append(Flag.caution("trains_suspect", f"trains flagged as suspect are left out: {said}"))
+    if zeros := {index.path.name: index.zeros for index in indices if index.zeros}:
+        said = ", ".join(f"{count} in {name}" for name, count in zeros.items())
+        flags.append(
+            Flag.caution("trains_without_id", f"rows without a possible train id are left out: {said}")
+        )
+
+
+def _frames(detector: Detector, indices: list[FileIndex], flags: list[Flag]) -> Frames:
+    parts: dict[int, list[Part]] = {}
+    for index in indices:
+        mine = {number: source for number, source in detector.sources.items() if source in index.instrument}
+        if not mine:
+            continue
+        with hdf5.opened(index.path) as file:
+            for number, source in mine.items():
+                part = detectors.module_part(index, file, detector.kind, source)
+                if part is not None:
+                    parts.setdefault(number, []).append(part)
+    frames = detectors.frames_of(detector, parts, flags)
+    if detector.absent:
+        said = f"{detector.name} has no data of modules {_few(detector.absent)}; they stand as missing"
+        flags.append(Flag.caution("module_missing", said))
+    there = frames.present()[:, [number in parts for number in detector.modules]]
+    if there.size and not there.all():
+        said = f"{int((~there.all(axis=1)).sum())} of {len(there)} frames of {detector.name} lack some module"
+        flags.append(Flag.caution("frames_incomplete", said))
+    return frames
+
+
+def _channels(
+    assumed: Mapping[str, str], indices: list[FileIndex], path: Path, flags: list[Flag]
+) -> dict[str, Channel]:
+    """Channels by name; a path is a source and a key with a space between."""
+    if said := assumed.get("channels"):
+        chosen = maps.parsed(said)
+        if wrong := [each.path for each in chosen.values() if " " not in each.path]:
+            raise LayoutError(path, f"{wrong[0]!r} is not a source and a key with a space between")
+        flags.append(Flag.info("channel_map_given", f"{len(chosen)} channels are named by the map given"))
+        return chosen
+    return {name: Channel(name) for name in _usual(indices)}
+
+
+def _usual(indices: list[FileIndex]) -> list[str]:
+    names: dict[str, None] = {}
+    for index in indices:
+        wanted = [s for s in sorted(index.instrument | index.control) if "XGM" in s or s in index.control]
+        if not wanted:
+            continue
+        with hdf5.opened(index.path) as file:
+            for source in wanted:
+                section = "INSTRUMENT" if source in index.instrument else "CONTROL"
+                for key in _keys(file.get(f"{section}/{source}")):
+                    if USUAL.match(name := f"{source} {key}"):
+                        names[name] = None
+    return list(names)
+
+
+def _keys(group: Any) -> list[str]:
+    found: list[str] = []
+    if isinstance(group, h5py.Group):
+        group.visititems(
+            lambda name, item: (
+                found.append(name.replace("/", ".")) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Values of one channel: where they lie, and the shape, type and unit that they have there."""
+
+    sources: tuple[Source, ...]
+    dataset: tuple[str, ...]
+    rest: tuple[int, ...]
+    dtype: np.dtype[Any]
+    unit: str
+
+
+def _values(channel: Channel, indices: list[FileIndex]) -> Values | None:
+    source, _, key = channel.path.partition(" ")
+    inner = key.replace(".", "/")
+    group = inner.partition("/")[0]
+    sources: list[Source] = []
+    names, shapes, types, units = [], set(), [], []
+    for index in indices:
+        if source not in index.instrument and source not in index.control:
+            continue
+        with hdf5.opened(index.path) as file:
+            instrument = source in index.instrument
+            rows = files.source_rows(index, file, source, group if instrument else "")
+            root = f"INSTRUMENT/{source}" if instrument else f"CONTROL/{source}"
+            item = file.get(f"{root}/{inner}")
+            if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "iufb":
+                continue
+            if len(rows.rows) and int(rows.rows.max()) >= len(item):
+                raise CorruptFileError(
+                    index.path, f"the index of {source} points past the {len(item)} rows of {key}"
+                )
+            sources.append(rows)
+            names.append(str(item.name))
+            shapes.add(item.shape[1:])
+            types.append(item.dtype)
+            units.append(_unit(item))
+    if not sources:
+        return None
+    if len(shapes) > 1:
+        raise LayoutError(sources[0].file, f"{channel.path} changes its shape between files")
+    unit = channel.unit if channel.unit != UNKNOWN_UNIT else units[0] or UNKNOWN_UNIT
+    return Values(tuple(sources), tuple(names), shapes.pop(), np.result_type(*types), unit)
+
+
+def _unit(item: h5py.Dataset) -> str:
+    """The unit as files since 2023 state it, on the dataset or its group; empty where unknown."""
+    for place in (item, item.parent):
+        symbol = hdf5.text(place.attrs.get("unitSymbol", ""))
+        if symbol:
+            spelled = hdf5.text(place.attrs.get("metricPrefixSymbol", "")) + symbol
+            try:
+                convert(1.0, spelled, spelled)
+            except UnitError:
+                return ""
+            return spelled
+    return ""
+
+
+def _dataset(
+    frames: Frames | None, chosen: dict[str, Channel], indices: list[FileIndex], flags: list[Flag]
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    import xarray as xr
+
+    read = {name: values for name, each in chosen.items() if (values := _values(each, indices)) is not None}
+    if absent := [each.path for name, each in chosen.items() if name not in read]:
+        raise LayoutError(indices[0].path, f"there is no channel of numbers {', '.join(absent)}")
+    electrons = _electron_lists(indices)
+    trains = _trains(indices, [*read.values(), *electrons.values()])
+    variables: dict[str, Any] = _electrons(electrons, trains)
+    for name, values in read.items():
+        variables |= _channel(name, chosen[name], values, trains)
+    if any(values.unit == UNKNOWN_UNIT for values in read.values()):
+        said = "some channels state no unit that is known; they stand in arbitrary ones"
+        flags.append(Flag.info("units_unstated", said))
+    if frames is not None:
+        variables |= _of_detector(frames, flags)
+    coords: dict[str, Any] = {"train": ("train", trains, {"units": "dimensionless"})}
+    if frames is not None:
+        coords |= {
+            "frame_train": ("frame", frames.trains, {"units": "dimensionless"}),
+            "frame_pulse": ("frame", frames.pulses, {"units": "dimensionless"}),
+            "module": ("module", np.array(frames.detector.modules), {"units": "dimensionless"}),
+        }
+    return xr.Dataset(variables, coords), {"channels": sorted(read)}
+
+
+def _trains(indices: list[FileIndex], values: Sequence[Values]) -> files.Trains:
+    """Every train of an index or of a channel, some of which may lie outside the index of their file."""
+    found = [index.trains[index.valid] for index in indices]
+    found += [source.trains for each in values for source in each.sources]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.uint64)
+
+
+def _joined(values: Values, trains: files.Trains, pick: tuple[int, ...]) -> joined.JoinedRows | None:
+    """One row a train, or None where trains have several rows."""
+    made = joined.join([source.trains for source in values.sources])
+    if made.repeated and any(len(np.unique(each.trains)) < len(each.trains) for each in values.sources):
+        return None
+    piece, place = joined.spread(made, trains)
+    row = np.array(place)
+    for number, source in enumerate(values.sources):
+        here = piece == number
+        row[here] = source.rows[place[here]]
+    pieces = tuple(
+        joined.Piece(str(source.file), name)
+        for source, name in zip(values.sources, values.dataset, strict=True)
+    )
+    return joined.JoinedRows(pieces, piece, row, rest=values.rest, dtype=values.dtype, pick=pick)
+
+
+def _channel(name: str, channel: Channel, values: Values, trains: files.Trains) -> dict[str, Any]:
+    if any(not 0 <= at < size for at, size in zip(channel.at, values.rest, strict=False)) or len(
+        channel.at
+    ) > len(values.rest):
+        raise LayoutError(
+            values.sources[0].file, f"{channel.path} is {values.rest}, so there is no {channel.at}"
+        )
+    source = _joined(values, trains, channel.at)
+    about = {"units": values.unit}
+    if source is not None:
+        behind = ("hit",) if channel.hits else tuple(f"{name}_{axis}" for axis in range(source.ndim - 1))
+        return {name: (("train", *behind), joined.lazy(source), about)}
+    # Several rows a train: they keep their own axis, each with its train.
+    owners = np.concatenate([each.trains for each in values.sources])
+    piece = np.repeat(np.arange(len(values.sources)), [len(each.rows) for each in values.sources])
+    rows = np.concatenate([each.rows for each in values.sources])
+    pieces = tuple(
+        joined.Piece(str(each.file), where)
+        for each, where in zip(values.sources, values.dataset, strict=True)
+    )
+    whole = joined.JoinedRows(pieces, piece, rows, rest=values.rest, dtype=values.dtype, pick=channel.at)
+    entry = f"{name}_entry"
+    behind = tuple(f"{name}_{axis}" for axis in range(whole.ndim - 1))
+    return {
+        name: ((entry, *behind), joined.lazy(whole), about),
+        f"{name}_train": (entry, owners, {"units": "dimensionless"}),
+    }
+
+
+def _electron_lists(indices: list[FileIndex]) -> dict[str, Values]:
+    """The lists of places and times of a delay-line detector; none where one of them is absent."""
+    sources = sorted({source for index in indices for source in index.instrument if MCP.match(source)})
+    if not sources:
+        return {}
+    found = {name: _values(Channel(f"{sources[0]} {key}"), indices) for name, key in ELECTRONS.items()}
+    lists = {name: each for name, each in found.items() if each is not None and len(each.rest) == 1}
+    return lists if len(lists) == len(ELECTRONS) else {}
+
+
+def _electrons(lists: Mapping[str, Values], trains: files.Trains) -> dict[str, Any]:
+    """Electrons by train; NaN in the places that no electron fills."""
+    import dask.array as da
+
+    sources = {name: _joined(values, trains, ()) for name, values in lists.items()}
+    arrays = {name: joined.lazy(source) for name, source in sources.items() if source is not None}
+    if not arrays or len(arrays) < len(lists):
+        return {}
+    # The detector fills its lists from the front and leaves zeros; no electron arrives at time zero.
+    filled = arrays["tof"] > 0
+    units = {"x": "pixel", "y": "pixel", "tof": "dimensionless"}
+    return {
+        name: (("train", "hit"), da.where(filled, values.astype(np.float64), np.nan), {"units": units[name]})
+        for name, values in arrays.items()
+    }
+
+
+def _of_detector(frames: Frames, flags: list[Flag]) -> dict[str, Any]:
+    kind = frames.detector.kind
+    part = next(part for parts in frames.pieces.values() for part in parts)
+    behind = len(part.shape) - 1 - int(kind.cells)
+    raw = behind == 3
+    if behind not in (2, 3) or (raw and part.shape[-3] < len(kind.planes)):
+        raise LayoutError(
+            part.piece, f"frames of {frames.detector.name} are {part.shape}, which is not known"
+        )
+    dims = ("frame", "module", "y", "x")
+    planes = kind.planes if raw else ("counts",)
+    found: dict[str, Any] = {
+        "present": (("frame", "module"), frames.present(), {"units": "dimensionless"}),
+    }
+    for number, name in enumerate(planes or ("counts",)):
+        source = frames.array(kind.data, (number,) if raw else ())
+        assert source is not None  # the main data of a detector is what its parts are made of
+        found[name] = (dims, joined.lazy(source), {"units": "arbitrary"})
+    more = {"gain": ("gain", np.nan, dims), "mask": ("mask", BAD_MODULE, dims)}
+    for name, (key, fill, theirs) in more.items():
+        source = frames.array(key, (), fill)
+        if source is not None and source.ndim == 4:
+            found[name] = (theirs, joined.lazy(source), {"units": "dimensionless"})
+    cell = frames.array("memoryCell" if kind.cells else "cellId", () if not _boxed(part) else (0,))
+    if cell is not None and cell.ndim == 2:
+        found["cell"] = (("frame", "module"), joined.lazy(cell), {"units": "dimensionless"})
+    said = f"{frames.detector.name} gives digital units or corrected energies, not photons counted one by one"
+    flags.append(Flag.caution("not_photon_counting", said))
+    return found
+
+
+def _boxed(part: Part) -> bool:
+    """Whether ids of frames have an axis of length 1 behind them, as raw data do."""
+    ids = part.others.get("cellId")
+    return ids is not None and len(ids[0]) == 2
+
+
+def _metadata(
+    indices: list[FileIndex],
+    kind: str,
+    frames: Frames | None,
+    known: list[Detector],
+    names: set[Any],
+    more: dict[str, Any],
+) -> Metadata:
+    said = next((index.said for index in indices if index.said), {})
+    pixel = None if frames is None else frames.detector.kind.pixel_m
+    stamp = min((index.first_ns for index in indices if index.first_ns > 0), default=0)
+    sample = str(said.get("sample", "")).strip()
+    technique = "modules" if frames is not None else "mpes" if set(ELECTRONS) <= names else "trains"
+    return Metadata(
+        technique=technique,
+        facility="euxfel",
+        instrument=_instrument(indices, known),
+        sample_name=sample if sample and sample != "No Sample" else None,
+        start_time=datetime.fromtimestamp(stamp / 1e9, UTC) if stamp else None,
+        pixel_size_x_m=pixel,
+        pixel_size_y_m=pixel,
+        raw={
+            "data": {name: word for word, name in files.KINDS.items()}.get(kind, kind),
+            "format": said.get("dataFormatVersion"),
+            "run": None if "runNumber" not in said else int(said["runNumber"]),
+            "proposal": None if "proposalNumber" not in said else int(said["proposalNumber"]),
+            "detectors": [each.name for each in known],
+            **more,
+        },
+    )
+
+
+def _instrument(indices: list[FileIndex], known: list[Detector]) -> str | None:
+    """The instrument that the names of detectors begin with, where they agree."""
+    names = [each.name for each in known]
+    names += [source for index in indices for source in index.instrument if MCP.match(source)]
+    found = {name.partition("_")[0] for name in names} & INSTRUMENTS
+    return found.pop().lower() if len(found) == 1 else None
+
+
+EUXFEL_RUN = EuxfelRun()
