@@ -52,7 +52,7 @@ def stacked(
             curve, said = run.data[_names(run)].compute(), run.flags
         curves.append(curve)
         flags.append(said)
-    return Leaf(_joined(curves, runs), flags=merged(*flags), facts=_facts(runs)), picture
+    return Leaf(_joined(curves, runs), flags=merged(*flags), facts=facts_of(runs)), picture
 
 
 def _names(run: Measurement) -> list[str]:
@@ -142,7 +142,7 @@ def _joined(curves: list[xr.Dataset], runs: Sequence[Measurement]) -> xr.Dataset
     return joined.assign_coords(frame=("frame", np.arange(joined.sizes["frame"])))
 
 
-def _facts(runs: Sequence[Measurement]) -> dict[str, Any]:
+def facts_of(runs: Sequence[Measurement]) -> dict[str, Any]:
     """What all runs agree on; where they differ, nothing is said."""
     stated = [run.metadata.stated() for run in runs]
     common = {

@@ -49,6 +49,7 @@ QUANTITIES: dict[str, Quantity] = {
     "fractional_anisotropy": Quantity("dimensionless", "anisotropy of the diffusion tensor, 0 to 1"),
     "mean_diffusivity": Quantity("mm**2/s", "a third of the trace of the diffusion tensor"),
     "magnetisation_transfer_ratio": Quantity("percent", "signal lost to off-resonance saturation"),
+    "transmission": Quantity("dimensionless", "share of the beam that passes the sample unscattered"),
     "defocus": Quantity("angstrom", "mean underfocus of the objective lens"),
     "hit_fraction": Quantity("dimensionless", "frames with enough Bragg peaks over frames looked at"),
     "map_model_correlation": Quantity("dimensionless", "correlation of a map with a model's map"),

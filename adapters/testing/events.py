@@ -17,6 +17,8 @@ Numbers = np.ndarray[Any, Any]
 # 2026-01-01T12:00:00Z in ns since 1970, and the time between two pulses of ESS (14 Hz).
 START_NS = 1767268800_000_000_000
 PULSE_NS = 71_428_571
+# h / m of the neutron in m / ns for a wavelength of 1 angstrom: its speed.
+NEUTRON_M_ANGSTROM_NS = 3956.0340e-9
 
 
 class EventFault(StrEnum):
@@ -286,3 +288,91 @@ def write_isis(
             put(monitor, "time_of_flight", (edges / 1000).astype(np.float32), "microsecond")
             put(monitor, "distance", np.float32(where), "m")
     return truncate(path) if fault is EventFault.TRUNCATE else path
+
+
+@dataclass(frozen=True)
+class SansBench:
+    """A SANS instrument whose beam, monitors and detectors are known, to count neutrons with.
+
+    The beam has the spectrum 1 + 0.5 sin(wavelength) between the two wavelengths, the incident
+    monitor stands `monitor_m` before the sample.
+    """
+
+    banks: tuple[FlatBank, ...] = (
+        FlatBank("loki_detector_0", first=9, shape=(40, 40), pixel_m=0.02, distance_m=4.0),
+    )
+    source_m: float = 20.0
+    monitor_m: float = 2.0
+    behind_m: float = 3.0
+    wavelengths: tuple[float, float] = (2.0, 10.0)
+    seed: int = 7
+
+    def spectrum(self, wavelength: Numbers) -> Numbers:
+        """Neutrons for each angstrom, relative."""
+        low, high = self.wavelengths
+        inside = (wavelength >= low) & (wavelength < high)
+        return np.where(inside, 1.0 + 0.5 * np.sin(wavelength), 0.0)
+
+    def _wavelengths(self, count: int, random: np.random.Generator) -> Numbers:
+        found = np.zeros(0)
+        while len(found) < count:
+            tried = random.uniform(*self.wavelengths, 2 * count)
+            kept = random.uniform(0, 1.5, len(tried)) < self.spectrum(tried)
+            found = np.concatenate([found, tried[kept]])
+        return found[:count]
+
+    def monitor(self, count: int, behind: bool = False, stream: int = 1) -> tuple[Numbers, Numbers, float]:
+        """Counts, edges (ns) and position of a monitor that `count` neutrons were counted in."""
+        random = np.random.default_rng([self.seed, stream, behind])
+        where = self.behind_m if behind else -self.monitor_m
+        times = self._wavelengths(count, random) * (self.source_m + where) / NEUTRON_M_ANGSTROM_NS
+        edges = np.linspace(0, 1e8, 2001)
+        return np.histogram(times, edges)[0].astype(np.int32), edges, where
+
+    def expose(self, intensity: Any, highest: float, tries: int, stream: int = 0) -> list[Counted]:
+        """Events of each bank for a sample of `intensity(q)`, at most `highest`, as `tries` neutrons meet it.
+
+        A neutron of the beam is sent to a pixel by its solid angle, and counts with the chance
+        intensity / highest; so I(q) comes back up to one factor, `events_for_one`.
+        """
+        random = np.random.default_rng([self.seed, stream])
+        positions = np.concatenate([bank.positions for bank in self.banks])
+        numbers = np.concatenate([bank.numbers.ravel() for bank in self.banks])
+        chance = self.solid_angles
+        pixel = random.choice(len(numbers), tries, p=chance / chance.sum())
+        wavelength = self._wavelengths(tries, random)
+        far = np.linalg.norm(positions, axis=1)
+        half = np.sqrt(0.5 * (1 - positions[:, 2] / far))
+        q = 4 * np.pi * half[pixel] / wavelength
+        kept = random.uniform(0, highest, tries) < intensity(q)
+        pixel, wavelength = pixel[kept], wavelength[kept]
+        times = wavelength * (self.source_m + far[pixel]) / NEUTRON_M_ANGSTROM_NS
+        found, first = [], 0
+        for bank in self.banks:
+            here = (pixel >= first) & (pixel < first + bank.numbers.size)
+            found.append(Counted.of(numbers[pixel[here]].astype(np.int32), times[here].astype(np.int32), 30))
+            first += bank.numbers.size
+        return found
+
+    @property
+    def solid_angles(self) -> Numbers:
+        """Solid angle of each pixel in sr."""
+        each = []
+        for bank in self.banks:
+            far = np.linalg.norm(bank.positions, axis=1)
+            each.append(bank.pixel_m**2 * bank.positions[:, 2] / far**3)
+        return np.concatenate(each)
+
+    def factor(self, highest: float, tries: int, monitor: int) -> float:
+        """What the normalised curve is of the intensity: tries / (highest x solid angle x monitor counts)."""
+        return tries / (highest * float(self.solid_angles.sum()) * monitor)
+
+
+def sphere_intensity(radius: float, forward: float = 1.0) -> Any:
+    """I(q) of a homogeneous sphere (radius in angstrom) with `forward` at q = 0, as a function."""
+
+    def intensity(q: Numbers) -> Numbers:
+        x = np.maximum(q * radius, 1e-6)
+        return np.asarray(forward * (3 * (np.sin(x) - x * np.cos(x)) / x**3) ** 2)
+
+    return intensity

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel
+
+VARIANTS = ("images.buffer_normalization.", "background_beam.")
 
 
 class UsageError(Exception):
@@ -46,6 +48,9 @@ def leaves(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
 
 
 def _nested(annotation: Any) -> type[BaseModel] | None:
+    # Several of a kind are one value, given as a list.
+    if get_origin(annotation) in (tuple, list):
+        return None
     options = [annotation, *getattr(annotation, "__args__", ())]
     for each in options:
         if isinstance(each, type) and issubclass(each, BaseModel):
@@ -72,7 +77,7 @@ def _place(key: str, paths: Mapping[str, Any]) -> str:
         return key
     fitting = [path for path in paths if path.endswith(f".{key}")]
     # A group that is a variant of another (the buffer's own normalisation) is asked for by its full path.
-    shallow = [path for path in fitting if not path.startswith("images.buffer_normalization.")]
+    shallow = [path for path in fitting if not path.startswith(VARIANTS)]
     if len(shallow) == 1:
         return shallow[0]
     if fitting:

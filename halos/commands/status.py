@@ -29,6 +29,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.stores.errors", "NotForCrossingError", REFUSED),
     ("adapters.stores.errors", "StoreError", BROKEN),
     ("tasks.common.calibration", "CalibrationError", BROKEN),
+    ("tasks.sans.reduction", "SansError", BROKEN),
     ("tasks.saxs.curve", "CurveError", BROKEN),
     ("tasks.structure.particle", "StructureError", BROKEN),
     ("tasks.spa.errors", "ImageError", BROKEN),

@@ -1,0 +1,1 @@
+"""Small angle neutron scattering by time of flight: events in, I(q) out."""

@@ -1,0 +1,1 @@
+"""Formulas of SANS: numpy in, numpy out."""
