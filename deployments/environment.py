@@ -38,6 +38,8 @@ def surroundings(
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # The newer page calls an analytics host even when told not to.
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        # They are not used here, and laying them out takes half of the first start.
+        "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
         "PREFECT_SERVER_UI_API_URL": outside,
         "PREFECT_API_URL": inside,
         "PREFECT_HOME": str(home.server),
