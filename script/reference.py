@@ -201,7 +201,36 @@ def _keys(model: Any) -> list[tuple[str, str, str]]:
     return [(f"`{name}`", _default(info), info.description or "each as below") for name, info in said]
 
 
+def prefect_file() -> str:
+    """The forms of the hub as a deployment file of Prefect."""
+    import yaml
+
+    from deployments.forms import forms
+
+    said = [
+        {
+            "name": form.name,
+            "entrypoint": form.entrypoint,
+            "description": form.description.split("\n", 1)[0],
+            "tags": list(form.tags),
+            "parameters": form.parameters,
+            "work_pool": {"name": "local"},
+        }
+        for form in forms()
+    ]
+    document = {"name": "halos", "pull": None, "deployments": said}
+    return PREFECT_HEAD + str(yaml.safe_dump(document, sort_keys=False, width=100))
+
+
+PREFECT_HEAD = """\
+# Made by `make reference` from the code; change it there. The forms of the hub for a Prefect server
+# that you run yourself; `halos serve` needs none of this. From the folder of HALOS, with PREFECT_API_URL
+# set and a work pool called local:
+#   prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml
+"""
+
 PAGES: dict[str, Callable[[], str]] = {
+    "../../deployments/prefect.yaml": prefect_file,
     "command.md": command,
     "exit-status.md": exit_status,
     "findings.md": findings,

@@ -31,7 +31,7 @@ WIRE = Path(__file__).with_name("wire.py")
 NEEDED = ("ip", "sshd", "ssh-keygen", "setpriv")
 LOGIN = "hub:three-hosts"
 PORT = 4200
-SECONDS_TO_SERVE, SECONDS_TO_STOP = 120.0, 20.0
+SECONDS_TO_SERVE, SECONDS_TO_STOP = 300.0, 30.0
 # Numbers that no real user has; the names exist inside the hub's namespace only.
 GROUP, FIRST_USER = 64100, 64101
 
@@ -84,7 +84,7 @@ class Hosts:
     @property
     def audit(self) -> Path:
         """The hub's audit log."""
-        return self.hub.home / "halos" / "audit.jsonl"
+        return self.hub.home / "kept" / "audit.jsonl"
 
     def target(self, site: str) -> str:
         """The URL to which a site sends its products, for its policy.yaml."""
@@ -92,11 +92,17 @@ class Hosts:
 
     def key(self, site: str) -> Path:
         """The private key by which a site gets in there."""
-        return self.sites[site].home / "keys" / "sftp"
+        return self.sites[site].home / "keys" / "transfer"
 
     def known_hosts(self, site: str) -> Path:
         """The file of a site that vouches for the hub's host key."""
         return self.sites[site].home / "keys" / "known_hosts"
+
+    def equip(self, site: str, folder: Path) -> None:
+        """Lay the site's key and its known hosts into a folder that `halos site init` made."""
+        (folder / "keys").mkdir(exist_ok=True)
+        for file in (self.key(site), self.known_hosts(site)):
+            shutil.copy2(file, folder / "keys" / file.name)
 
     def environment(self, host: Host, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """What processes on a host are told: the hub's address and login, a home of their own."""
@@ -220,7 +226,9 @@ class Hosts:
     def start_database(self) -> None:
         """PostgreSQL on the hub, in its own folder; returns when it answers."""
         options = f"-p 5432 -k {self.root / 'pg'} -c listen_addresses=127.0.0.1 -c fsync=off"
-        self._as_postgres("pg_ctl", "-D", self._data, "-w", "-l", self.root / "pg" / "log", "-o", options, "start")
+        self._as_postgres(
+            "pg_ctl", "-D", self._data, "-w", "-l", self.root / "pg" / "log", "-o", options, "start"
+        )
 
     def kill_database(self) -> None:
         """Kill PostgreSQL as a power failure would."""
@@ -233,9 +241,12 @@ class Hosts:
     def start_hub(self) -> dict[str, Any]:
         """`halos serve` on the hub; returns what it says when it is ready."""
         command = ["halos", "serve", "--json", "--host", self.hub.address, "--port", str(PORT)]
-        folders = ["--home", "halos", "--results", "results", "--incoming", str(self.incoming)]
+        folders = ["--home", "kept", "--results", "results", "--incoming", str(self.incoming)]
         (self.hub.home / "serve.json").unlink(missing_ok=True)
-        with (self.hub.home / "serve.json").open("wb") as out, (self.hub.home / "serve.log").open("ab") as log:
+        with (
+            (self.hub.home / "serve.json").open("wb") as out,
+            (self.hub.home / "serve.log").open("ab") as log,
+        ):
             process = subprocess.Popen(
                 self._inside(self.hub, [*command, *folders]),
                 env=self.environment(self.hub, HUB),
@@ -348,7 +359,7 @@ def lacking() -> str | None:
     if postgres_program("initdb") == "":
         return "PostgreSQL is not installed"
     tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
-    return "network namespaces are not installed: this container may not make any" if tried.returncode else None
+    return "network namespaces are not installed: they are not allowed here" if tried.returncode else None
 
 
 def laid(root: Path) -> Hosts:
@@ -457,7 +468,13 @@ def _make_ssh(up: Hosts) -> None:
     sites = (SHIPPED / "ssh" / "halos-sites.conf").read_text()
     sites = sites.replace("/srv/halos/incoming", str(up.incoming))
     sites = sites.replace("/etc/ssh/halos-sites", str(ssh / "authorized"))
-    main = ["Port 22", f"ListenAddress {up.hub.address}", f"HostKey {ssh / 'host'}", "PidFile none", "UsePAM no"]
+    main = [
+        "Port 22",
+        f"ListenAddress {up.hub.address}",
+        f"HostKey {ssh / 'host'}",
+        "PidFile none",
+        "UsePAM no",
+    ]
     main += ["Subsystem sftp internal-sftp", "LogLevel VERBOSE"]
     (ssh / "config").write_text("\n".join([*main, sites]))
     up.incoming.mkdir(mode=0o751)

@@ -1,4 +1,4 @@
-"""Products go from a site to the hub over a wire that is cut and healed: nothing is lost, doubled or sent anew."""
+"""Products cross to the hub over a wire that is cut and healed: nothing lost, doubled or sent anew."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deployments.audit import Audit
 from deployments.site.outbox import Outbox, Stage
 
 target, *folders = sys.argv[1:]
-access = Access(Path("keys/sftp"), Path("keys/known_hosts"), patience_s=3)
+access = Access(Path("keys/transfer"), Path("keys/known_hosts"), patience_s=3)
 outbox = Outbox(Path("outbox"), target, access, written=Audit(Path("audit.jsonl")).written)
 for folder in folders:
     outbox.put(Path(folder))
@@ -74,7 +74,9 @@ def test_products_of_both_sites_arrive_in_the_hubs_store(hosts):
         sending.append(hosts.popen(host, ["python", "-c", SENDER, hosts.target(name), folder], log="both"))
 
     assert [process.wait(SECONDS) for process in sending] == [0, 0]
-    taken = {each["site"]: each["key"] for each in entries(hosts.audit) if each["event"] == "product taken in"}
+    taken = {
+        each["site"]: each["key"] for each in entries(hosts.audit) if each["event"] == "product taken in"
+    }
     assert {f"site-{name}": key for name, key in made.items()}.items() <= taken.items()
     for key in made.values():
         assert verified(hosts.results / f"saxs-{key[:20]}").key == key
@@ -93,7 +95,7 @@ def test_a_link_cut_for_seconds_in_the_middle_costs_neither_data_nor_bandwidth(h
     hosts.cut(site)
     until(lambda: "no link" in log(site, "cut"))
     time.sleep(2)
-    taken_while_cut = [path for path in hosts.results.glob("saxs-a2*")]
+    taken_while_cut = list(hosts.results.glob("saxs-a2*"))
     hosts.heal(site)
     status = sending.wait(SECONDS)
     crossed = hosts.bytes_sent(site) - before
@@ -106,7 +108,9 @@ def test_a_link_cut_for_seconds_in_the_middle_costs_neither_data_nor_bandwidth(h
     for folder in folders:
         assert verified(hosts.results / folder.name) == verified(folder)
         taken = [each for each in entries(hosts.audit) if each.get("key") == verified(folder).key]
-        sent = [each for each in entries(site.home / "audit.jsonl") if each.get("key") == verified(folder).key]
+        sent = [
+            each for each in entries(site.home / "audit.jsonl") if each.get("key") == verified(folder).key
+        ]
         assert len(taken) == len(sent) == 1
         assert {name: taken[0][name] for name in ("name", "sha256", "files", "bytes")} == {
             name: sent[0][name] for name in ("name", "sha256", "files", "bytes")
@@ -153,7 +157,9 @@ def test_what_crosses_in_the_open_is_seen_and_what_crosses_by_sftp_is_not(hosts)
     site, word = hosts.sites["b"], os.urandom(12).hex()
     folder = write_product(site.home / "results", key="b4" * 32, more={"notes.txt": word.encode() * 400})
     hosts.run(site, ["python", "-c", SENDER, hosts.target("b"), folder])
-    spoken = f"import socket; s = socket.create_connection(('{hosts.hub.address}', 4200)); s.sendall(b'{word}')"
+    spoken = (
+        f"import socket; s = socket.create_connection(('{hosts.hub.address}', 4200)); s.sendall(b'{word}')"
+    )
     before = hosts.seen(site, word.encode())
     hosts.run(site, ["python", "-c", spoken])
 
