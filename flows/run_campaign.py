@@ -15,6 +15,8 @@ from adapters.stores.products import ProductStore
 from flows.campaign import Job, Join, Work, read
 from flows.engine import in_flow_run, logger, step
 from flows.fuse import fuse
+from flows.ledger.entering import entered
+from flows.order import request
 from flows.progress import reported
 from flows.results import default_results
 from flows.states import ASKED, DONE, kind_of, state_of
@@ -106,10 +108,16 @@ def reduce_runs(jobs: Sequence[Job], results: Path, cluster: str | None) -> list
 def _reduced(job: Job, results: Path, cluster: str | None) -> Reduced:
     reduction: Any = job.reduction.flow
     call = reduction if in_flow_run() else getattr(reduction, "fn", reduction)
+    asked = request(job.reduction.name, job.paths, job.parameters)
     try:
-        answer = call(
-            list(job.paths), parameters=job.parameters, results=results, cluster=cluster, recipe=job.recipe
-        )
+        with entered(results, job.recipe, job.paths, asked):
+            answer = call(
+                list(job.paths),
+                parameters=job.parameters,
+                results=results,
+                cluster=cluster,
+                recipe=job.recipe,
+            )
     except Exception as error:
         return _failed(job, error)
     return Reduced(job.name, job.recipe, DONE, "", None, answer)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from flows.ledger.errors import LedgerAwayError, LedgerError, LedgerPlaceError, NoDriverError
+from flows.ledger.filesystem import shared
 
 FILE = "ledger.sqlite"
 SECONDS_TO_ANSWER = 30
@@ -80,6 +81,8 @@ def _sqlite(file: str | None, place: str) -> Engine:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerPlaceError(place, error.strerror or str(error)) from error
+    # A write-ahead log wants memory that all share, which machines do not.
+    journal = "DELETE" if shared(Path(file).parent) else "WAL"
     engine = create_engine(
         f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": SECONDS_TO_ANSWER}
     )
@@ -90,7 +93,7 @@ def _sqlite(file: str | None, place: str) -> Engine:
         connection.isolation_level = None
         # A process that is killed loses nothing; a power cut may lose the last moments, which the
         # products on disk tell again.
-        connection.execute("PRAGMA journal_mode=WAL").close()
+        connection.execute(f"PRAGMA journal_mode={journal}").close()
         connection.execute("PRAGMA synchronous=NORMAL").close()
 
     @event.listens_for(engine, "begin")

@@ -109,6 +109,12 @@ def lost(connection: Connection, at: float, store: str, key: str) -> None:
         _moved(connection, at, row, ASKED, f"{row.product} is gone or damaged", product="")
 
 
+def elsewhere(connection: Connection, key: str, owner: str) -> bool:
+    """Whether somebody other than `owner` computes a key."""
+    theirs = (PRODUCTS.c.key == key) & (PRODUCTS.c.state == RUNNING) & (PRODUCTS.c.owner != owner)
+    return connection.execute(select(PRODUCTS.c.key).where(theirs)).first() is not None
+
+
 def _fresh(store: str, key: str, recipe: str, at: float) -> dict[str, Any]:
     return {
         "store": store,

@@ -75,7 +75,7 @@ class Ledger:
         with self._writes() as (connection, at):
             leases.commit(connection, at, lease, str(product))
             yield
-            requests.move(connection, at, request, DONE, key=lease.key, product=str(product))
+            _done(connection, at, request, lease.key, product)
 
     def fail(self, lease: Lease, state: str, reason: str) -> None:
         """Give a lease back, saying why there is no product."""
@@ -89,9 +89,7 @@ class Ledger:
             return
         with self._writes() as (connection, at):
             leases.found(connection, at, store, key, recipe, str(product))
-            if requests.one(connection, request).state not in (ASKED, RUNNING, DONE):
-                requests.again(connection, at, request, "asked for again")
-            requests.move(connection, at, request, DONE, key=key, product=str(product))
+            _done(connection, at, request, key, product)
 
     def lost(self, store: str, key: str) -> None:
         """Note that a product is no longer in its store, or damaged."""
@@ -117,6 +115,16 @@ class Ledger:
         """Take a request to a state that may follow."""
         with self._writes() as (connection, at):
             return requests.move(connection, at, request, state, reason, **changes)
+
+    def give_up(self, request: str, state: str, reason: str, kind: str) -> None:
+        """Say why a request is not done, unless somebody else computes it meanwhile."""
+        with self._writes() as (connection, at):
+            known = requests.one(connection, request)
+            if known.state == RUNNING and leases.elsewhere(connection, known.key, myself()):
+                return
+            if known.state in SETTLED:
+                requests.again(connection, at, request, "asked for again")
+            requests.move(connection, at, request, state, reason, kind=kind)
 
     def again(self, request: str, reason: str, **changes: Any) -> Request:
         """Take a request back to the beginning."""
@@ -166,6 +174,13 @@ class Ledger:
             asked = asked.where(HISTORY.c.subject.in_(subjects))
         with database.begun(self._engine, reads=True) as connection:
             return [dict(row._mapping) for row in connection.execute(asked)]
+
+
+def _done(connection: Connection, at: float, request: str, key: str, product: Path) -> None:
+    # Another who asked for the same may have given up meanwhile, which must not keep it from being done.
+    if requests.one(connection, request).state not in (ASKED, RUNNING, DONE):
+        requests.again(connection, at, request, "asked for again")
+    requests.move(connection, at, request, DONE, key=key, product=str(product))
 
 
 def ledger_of(results: Path) -> Ledger:

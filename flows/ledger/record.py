@@ -15,7 +15,7 @@ from flows.ledger.held import Held, held
 from flows.ledger.leases import Lease, Taken
 from flows.ledger.ledger import Ledger
 from flows.ledger.owner import called
-from flows.ledger.requests import Request, identity
+from flows.ledger.requests import Request, called_after, identity
 from flows.order import Order
 from flows.states import ASKED, kind_of, reason_of, state_of
 
@@ -77,7 +77,7 @@ class Record:
             return
         # Who asked under a name of his own says himself how it ends.
         if self.ours:
-            self.ledger.move(self.request, state_of(error), reason_of(error), kind=kind_of(error))
+            self.ledger.give_up(self.request, state_of(error), reason_of(error), kind_of(error))
 
 
 def looks() -> Iterator[Callable[[Taken], None]]:
@@ -107,11 +107,9 @@ def recorded(ledger: Ledger, store: Path, order: Order) -> Record:
 
 def _request(order: Order, store: Path) -> Request:
     paths = tuple(dict.fromkeys(str(each) for each in order.asked.get("sample", ())))
-    names = [Path(each).name for each in paths] or ["nothing"]
-    run = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     return Request(
         id=identity(str(store), order.key),
-        run=run,
+        run=called_after([Path(each) for each in paths]),
         recipe=order.recipe,
         paths=paths,
         asked=dict(order.asked),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -56,6 +57,12 @@ class Request:
 def identity(*said: Any) -> str:
     """The id of a request for what is said."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def called_after(sample: Sequence[Path]) -> str:
+    """How people call a request for these files."""
+    names = [each.name for each in sample] or ["nothing"]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def ask(connection: Connection, at: float, request: Request) -> Request:

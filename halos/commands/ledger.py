@@ -136,10 +136,12 @@ def _retry(args: argparse.Namespace, output: Output) -> int:
         said = f"{request.run} is asked for again; the watcher of {request.site} takes it up at its next look"
         output.result(request.to_json(), [said])
         return DONE
-    return _again(request, output)
+    return _again(ledger, request, output)
 
 
-def _again(request: Request, output: Output) -> int:
+def _again(ledger: Ledger, request: Request, output: Output) -> int:
+    from flows.ledger.entering import ending
+    from flows.ledger.record import on_behalf_of
     from flows.recipe import reductions
     from halos.commands.reduce import lines, performed
 
@@ -147,13 +149,14 @@ def _again(request: Request, output: Output) -> int:
     reduction = reductions().get(str(asked.get("reduction")))
     if reduction is None:
         raise UsageError("nobody can ask for it again by itself; give the command that asked for it again")
-    answer = performed(
-        reduction.flow,
-        output,
-        [Path(each) for each in asked["sample"]],
-        parameters=reduction.parameters.model_validate(asked["parameters"]),
-        results=Path(request.notes["store"]),
-        recipe=request.recipe,
-    )
+    with on_behalf_of(request.id), ending(ledger, request.id):
+        answer = performed(
+            reduction.flow,
+            output,
+            [Path(each) for each in asked["sample"]],
+            parameters=reduction.parameters.model_validate(asked["parameters"]),
+            results=Path(request.notes["store"]),
+            recipe=request.recipe,
+        )
     output.result(answer, lines(answer))
     return DONE

@@ -65,21 +65,26 @@ def _default(info: Any) -> str:
 def run(args: argparse.Namespace, output: Output) -> int:
     """Reduce, and say what came of it."""
     from configs.load import checked
+    from flows.ledger.entering import entered
+    from flows.order import request
     from flows.recipe import recipe_called
+    from flows.results import default_results
 
     recipe, reduction = recipe_called(args.recipe)
     values = applied(reduction.parameters, recipe.parameters, args.set)
     parameters = checked(values, reduction.parameters, "the parameters given")
     name = Path(args.recipe).stem
-    answer = performed(
-        reduction.flow,
-        output,
-        args.paths,
-        parameters=parameters,
-        results=args.out,
-        cluster=args.cluster,
-        recipe=name,
-    )
+    home = args.out or default_results()
+    with entered(home, name, args.paths, request(reduction.name, args.paths, parameters)):
+        answer = performed(
+            reduction.flow,
+            output,
+            args.paths,
+            parameters=parameters,
+            results=home,
+            cluster=args.cluster,
+            recipe=name,
+        )
     output.result(answer, lines(answer))
     return DONE
 

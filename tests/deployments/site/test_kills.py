@@ -17,7 +17,7 @@ from halos.commands.status import BROKEN as BROKEN_STATUS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("watch")]
 
-RUNS, BROKEN, KILLS, SEED = 8, 2, 12, 20261128
+RUNS, BROKEN, KILLS, SEED = 6, 2, 12, 20261128
 SECONDS_AT_MOST = 300
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.errors import MissingMetadataError
+from adapters.errors import EmptyFileError, MissingMetadataError
 from flows.ledger.database import engine_at, place_of
+from flows.ledger.entering import entered
 from flows.ledger.ledger import Ledger, ledger_of
 from flows.ledger.record import on_behalf_of
 from flows.ledger.requests import Request
@@ -191,3 +192,58 @@ def test_everything_that_is_not_done_says_why(tmp_path):
     reduced(tmp_path, lambda: seen.extend(ledger_of(tmp_path).requests()))
 
     assert [(each.state, bool(each.reason)) for each in seen] == [(RUNNING, True)]
+
+
+def test_one_who_gives_up_waiting_does_not_disturb_who_computes(tmp_path):
+    def gives_up():
+        there = ledger_of(tmp_path)
+        # Another process asked for the same, and was stopped while it waited.
+        there.move(there.requests()[0].id, WAITING, "it was stopped")
+
+    reduced(tmp_path, gives_up)
+
+    assert [each.state for each in ledger_of(tmp_path).requests()] == [DONE]
+
+
+def test_a_request_that_is_computed_elsewhere_is_not_given_up(tmp_path):
+    ledger = ledger_of(tmp_path)
+    ledger.ask(Request(id="mine", run="run", recipe="saxs", key=order().key))
+    ledger.begin(ledger.claim(str(tmp_path), order().key, "saxs", "another"), "mine")
+    ledger.give_up("mine", WAITING, "it was stopped", "")
+
+    assert ledger.get("mine").state == RUNNING
+
+
+@pytest.fixture
+def raw(tmp_path):
+    path = tmp_path / "raw" / "run.dat"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+def test_what_cannot_even_be_opened_is_entered_with_the_reason(tmp_path, raw):
+    results = tmp_path / "results"
+
+    with pytest.raises(EmptyFileError), entered(results, "saxs", [raw], {"reduction": "saxs"}):
+        raise EmptyFileError(raw)
+    found = ledger_of(results).requests()[0]
+
+    assert (found.state, found.run, found.kind) == (QUARANTINED, "run.dat", "adapters.errors:EmptyFileError")
+    assert "empty" in found.reason
+
+
+def test_what_is_entered_and_reduced_is_one_request(tmp_path, raw):
+    results = tmp_path / "results"
+    with entered(results, "saxs", [raw], {"reduction": "saxs"}):
+        reduced(results, nothing)
+
+    assert [(each.state, each.key) for each in ledger_of(results).requests()] == [(DONE, order().key)]
+
+
+def test_a_slip_of_the_keyboard_and_results_among_raw_data_leave_nothing_behind(tmp_path, raw):
+    for results, sample in ((tmp_path / "results", tmp_path / "rwa.dat"), (tmp_path / "raw", raw)):
+        with entered(results, "saxs", [sample], {}):
+            pass
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["raw", "run.dat"]
