@@ -40,6 +40,14 @@ KINDS: tuple[tuple[str, str], ...] = (
         "the description of a beamtime at PETRA III, not a run; it is read with the runs below its folder",
     ),
     (
+        r"^\s*\{[\s\S]*\"hdx_id\"\s*:",
+        "the description of a data set of hydrogen exchange, not a run; open its tables of states",
+    ),
+    (
+        r"^HDR,\s",
+        "the settings of a Merlin detector, not a run; open its .mib file, and they are read with it",
+    ),
+    (
         r"^run type: *(regular|screening)",
         "notes that P11 writes beside its frames, not a run; open the master file, and they are read with it",
     ),
@@ -49,6 +57,7 @@ POSITIONS = (
     "what a position box (PandA) of Diamond recorded during a scan, not a run; "
     "open the scan's .nxs file, and it is read with it"
 )
+SPECTRA = "the spectra of an image by mass spectrometry; open the .imzML beside it, and they are read with it"
 PANDA = re.compile(r"\w+\.\w+$")
 # A pattern integrated by pyFAI begins like its geometry, but has columns.
 COLUMNS = re.compile(r"^# *(2th|q_|r_mm)\S*\s+I\b", re.MULTILINE)
@@ -85,6 +94,8 @@ class Companion:
 def _meaning(probe: Probe) -> str | None:
     if probe.head.startswith(hdf5.MAGIC):
         return _inside(probe.path)
+    if probe.suffix == ".ibd" and any(probe.path.with_suffix(each).exists() for each in (".imzML", ".imzml")):
+        return SPECTRA
     head = packed.head(probe)
     if not head or COLUMNS.search(head):
         return None

@@ -31,7 +31,7 @@ from adapters.protocol import Confidence, Probe
 if TYPE_CHECKING:
     import xarray as xr
 
-VERSION = "1"
+VERSION = "2"
 GZIP = b"\x1f\x8b"
 MARKS = (b"<mzML", b"<indexedmzML")
 # One task reads this many scans: enough to be worth a pass, few enough to stay small.
@@ -39,10 +39,12 @@ SCANS_A_BLOCK = 256
 # Accessions of the PSI-MS vocabulary and of its units.
 MS_LEVEL, CENTROID, PROFILE = "MS:1000511", "MS:1000127", "MS:1000128"
 NEGATIVE, POSITIVE = "MS:1000129", "MS:1000130"
+SELECTED_MZ, SELECTED_CHARGE = "MS:1000744", "MS:1000041"
 START_TIME, MINUTE = "MS:1000016", "UO:0000031"
 ZLIB, PLAIN = "MS:1000574", "MS:1000576"
 ARRAYS = {"MS:1000514": "mz", "MS:1000515": "intensity"}
 NUMBERS = {"MS:1000523": "<f8", "MS:1000521": "<f4", "MS:1000522": "<i8", "MS:1000519": "<i4"}
+UNITS = {"scan_time": "s", "precursor_mz": MZ}
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,13 @@ def _spectrum(
 ) -> dict[str, Any]:
     said = _terms(element, groups)
     time = None
+    ion: dict[str, _Term] = {}
     columns: dict[str, Any] = {}
     for child in element.iter():
         if _tag(child) == "scan" and time is None:
             time = _terms(child, groups).get(START_TIME)
+        elif _tag(child) == "selectedIon" and not ion:
+            ion = _terms(child, groups)
         elif _tag(child) == "binaryDataArray" and arrays:
             terms = _terms(child, groups)
             name = next((name for accession, name in ARRAYS.items() if accession in terms), None)
@@ -169,12 +174,15 @@ def _spectrum(
         length = int(element.get("defaultArrayLength", ""))
         seconds = None if time is None else float(time.value) * (60.0 if time.unit == MINUTE else 1.0)
         level = int(said[MS_LEVEL].value) if MS_LEVEL in said else 0
+        precursor = float(ion[SELECTED_MZ].value) if SELECTED_MZ in ion else np.nan
+        charge = int(ion[SELECTED_CHARGE].value) if SELECTED_CHARGE in ion else 0
     except ValueError as error:
         raise CorruptFileError(path, f"spectrum {element.get('id')}: {error}") from error
     polarity = -1 if NEGATIVE in said else 1 if POSITIVE in said else 0
     kind = {"profile": PROFILE in said, "stated": PROFILE in said or CENTROID in said}
     row: dict[str, Any] = {"points": length, "ms_level": level, "polarity": polarity, **kind}
     row["scan_time"] = np.nan if seconds is None else seconds
+    row |= {"precursor_mz": precursor, "precursor_charge": charge}
     return row | _pair(path, element, columns, length) if arrays else row
 
 
@@ -208,7 +216,7 @@ def _dataset(path: Path, rows: list[dict[str, Any]]) -> xr.Dataset:
     first = np.concatenate([[0], np.cumsum(columns["points"])[:-1]]).astype(int)
     found = xr.Dataset(
         {
-            name: ("scan", column, {"units": "s" if name == "scan_time" else "dimensionless"})
+            name: ("scan", column, {"units": UNITS.get(name, "dimensionless")})
             for name, column in columns.items()
         }
     )

@@ -107,6 +107,9 @@ def _curve(table: xr.Dataset) -> xr.Dataset:
 def _spectrum(table: xr.Dataset) -> xr.Dataset:
     from adapters.formats.mass_spectrum import spectra
 
+    if "mz" not in table:
+        # Masses stand on their own axis; other tables of the technique are no run.
+        return table[["intensity"]]
     found = spectra([(table["mz"].values, table["intensity"].values)])
     return found.assign(profile=("scan", np.array([True]), {"units": "dimensionless"}))
 

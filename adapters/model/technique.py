@@ -89,6 +89,34 @@ SPECTRA = {
     "first_point": Variable(("scan",), "dimensionless"),
     "points": Variable(("scan",), "dimensionless"),
 }
+PLACES = {axis: Variable(("scan",), "dimensionless") for axis in ("x", "y")}
+# Tables of mass spectrometry: single ions, masses, exchange, cross-links, identified peptides, sequences.
+IONS = {"ion_mz": Variable(("ion",), "Da/elementary_charge"), "ion_signal": Variable(("ion",))}
+MASSES = {"intensity": Variable(("mass",)), "mass": Variable(("mass",), "Da")}
+UPTAKE = {
+    "uptake": Variable(("row",), "Da"),
+    "exposure": Variable(("row",), "min"),
+    "start": Variable(("row",), "dimensionless"),
+    "end": Variable(("row",), "dimensionless"),
+    "state": Variable(("row",)),
+}
+CROSSLINKS = {f"residue_{k}": Variable(("link",), "dimensionless") for k in (1, 2)} | {
+    f"protein_{k}": Variable(("link",)) for k in (1, 2)
+}
+PEPTIDES = {
+    "peptide": Variable(("identification",)),
+    "precursor_mz": Variable(("identification",), "Da/elementary_charge"),
+}
+SEQUENCES = {"accession": Variable(("protein",)), "protein_sequence": Variable(("protein",))}
+MS_FORMS = {
+    "spectra": SPECTRA,
+    "ions": IONS,
+    "masses": MASSES,
+    "uptake": UPTAKE,
+    "crosslinks": CROSSLINKS,
+    "peptides": PEPTIDES,
+    "sequences": SEQUENCES,
+}
 # A map, or images of one kind; `voxel` (angstrom, over "axis") stands beside them where it is known.
 DENSITY = {"density": Variable(("z", "y", "x"))}
 MICROGRAPHS = {"image": Variable(("frame", "y", "x"))}
@@ -184,6 +212,8 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
         # Neutrons by time of flight, of which nothing says what they were to show.
         Technique("tof", "neutron time of flight", None, {"events": EVENTS, "histogram": TOF_HISTOGRAM}),
+        Technique("ms", "mass spectrometry", None, MS_FORMS),
+        Technique("imaging_ms", "mass spectrometry imaging", None, {"pixels": SPECTRA | PLACES}),
         # Several products joined; it has no run of its own to read.
         Technique("fusion", "several techniques on one sample", None, {}),
         # A detector file that says nothing of what was done with it.

@@ -54,6 +54,7 @@ QUANTITIES: dict[str, Quantity] = {
     "hit_fraction": Quantity("dimensionless", "frames with enough Bragg peaks over frames looked at"),
     "map_model_correlation": Quantity("dimensionless", "correlation of a map with a model's map"),
     "crosslink_satisfaction": Quantity("percent", "cross-links whose distance the model allows"),
+    "identification_support": Quantity("percent", "identified peptides that are found again in their run"),
     "deuterium_uptake": Quantity("Da", "mass gained by hydrogen-deuterium exchange"),
     "chemical_shift": Quantity("ppm", "resonance position relative to the reference"),
     "detector_distance": Quantity("m", "sample to detector along the beam, as refined"),

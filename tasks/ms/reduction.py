@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from adapters.model import Finding, Flag, Measurement, merged
+from tasks.ms.errors import SpectrumError
 from tasks.ms.kernels.charges import Ladder, ladders
 from tasks.ms.kernels.peaks import even_profile, pick
 from tasks.ms.parameters import MassParameters
@@ -24,17 +25,6 @@ FWHM = 2.3548
 WIDE = 1.5
 
 
-class SpectrumError(Exception):
-    """A spectrum does not give what a step needs; it says what is wrong and what to do."""
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(what, remedy)
-        self.what, self.remedy = what, remedy
-
-    def __str__(self) -> str:
-        return f"{self.what}. {self.remedy}" if self.remedy else self.what
-
-
 @dataclass(frozen=True)
 class Masses:
     """Findings, flags, the profile over "mz", and the rungs of every ladder over "rung"."""
@@ -47,6 +37,8 @@ class Masses:
 
 def masses(run: Measurement, parameters: MassParameters) -> Masses:
     """The masses in the only spectrum of a run, or in the sum of its survey scans."""
+    if "mz" not in run.data:
+        raise SpectrumError(f"{run.provenance.path} holds no spectrum", "Give one text or mzML file")
     mz, intensity, centroid, flags = _spectrum(run, parameters)
     sigma = parameters.smoothing_mz or _spread(mz, intensity, centroid=centroid)
     carrier = -parameters.carrier_da if parameters.negative else parameters.carrier_da

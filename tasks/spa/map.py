@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from adapters.errors import MissingMetadataError
 from adapters.model import Finding, Flag, Measurement, merged
+from tasks.common.reduced import Reduced
 from tasks.spa.errors import ImageError
 from tasks.spa.grid import Grid, grid_of
 from tasks.spa.kernels import envelope, placing, shells, symmetry
@@ -33,16 +34,6 @@ class Model:
     positions: Floats
     electrons: Floats
     name: str
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """Findings, flags, tables by name (the first is the power of the map by shell), and plain facts."""
-
-    findings: tuple[Finding, ...]
-    flags: tuple[Flag, ...]
-    tables: dict[str, xr.Dataset]
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def reduce(

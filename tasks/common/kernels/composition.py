@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 # Conventional atomic weights (IUPAC), Da.
@@ -35,6 +36,23 @@ LETTERS: Mapping[str, str] = {
     "PHE": "F", "ARG": "R", "TYR": "Y", "TRP": "W",
 }  # fmt: skip
 NAMES = {letter: name for name, letter in LETTERS.items()}
+
+# Masses of the most common isotopes (Da), and of the proton.
+MONOISOTOPIC: Mapping[str, float] = {
+    "H": 1.00782503223, "C": 12.0, "N": 14.00307400443, "O": 15.99491461957, "S": 31.9720711744,
+    "SE": 79.9165218,
+}  # fmt: skip
+PROTON = 1.007276466621
+# Changes of a residue's monoisotopic mass by the names that search engines write in brackets.
+MODIFICATIONS: Mapping[str, float] = {
+    "Oxidation": 15.99491461957,
+    "Carbamidomethyl": 57.02146372057,
+    "Acetyl": 42.01056468,
+    "Phospho": 79.96633,
+    "Methyl": 14.01565006,
+    "Deamidated": 0.98401558,
+}
+MODIFIED = re.compile(r"([A-Z])(?:\(([^)]*)\))?")
 
 # Hydrogens that each heavy atom carries near pH 7, inside a chain.
 BACKBONE = {"N": 1, "CA": 1}
@@ -86,6 +104,25 @@ def chain_mass(residues: Iterable[str], disulfides: int = 0) -> float:
             raise KeyError(name)
         total += mass
     return total
+
+
+def peptide_mz(peptide: str, charge: int) -> float:
+    """Monoisotopic m/z of a peptide in one-letter code, changes in brackets as M(Oxidation).
+
+    NaN where a residue or a change is not known.
+    """
+    total = 2 * MONOISOTOPIC["H"] + MONOISOTOPIC["O"]
+    plain = peptide.lstrip(".")
+    if charge < 1 or "".join(match.group(0) for match in MODIFIED.finditer(plain)) != plain:
+        return float("nan")
+    for match in MODIFIED.finditer(plain):
+        letter, change = match.groups()
+        made_of = RESIDUES.get(NAMES.get(letter, ""))
+        if made_of is None or (change is not None and change not in MODIFICATIONS):
+            return float("nan")
+        total += sum(count * MONOISOTOPIC[element] for count, element in zip(made_of, ORDER, strict=True))
+        total += MODIFICATIONS[change] if change is not None else 0.0
+    return total / charge + PROTON
 
 
 def three_letters(sequence: str) -> tuple[str, ...]:

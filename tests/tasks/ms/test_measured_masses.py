@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapters.registry import open_run
+from tasks.ms.errors import SpectrumError
 from tasks.ms.parameters import MassParameters
-from tasks.ms.reduction import SpectrumError, masses
+from tasks.ms.reduction import masses
 
 pytestmark = pytest.mark.measured
 

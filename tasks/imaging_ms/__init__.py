@@ -1,0 +1,1 @@
+"""Images of mass spectrometry: where on a sample which mass is found."""
