@@ -84,11 +84,11 @@ class ProductReader:
             entry = _entry(file)
             technique = entry["experiment_description"].asstr()[()]
             table = read_group(entry[entry.attrs["default"]])
-        form = {"ms": _spectrum, "structure": _curve, "nmr": _itself, "mri": _itself}.get(technique)
+        form = FORMS.get(technique)
         if form is None:
             raise LayoutError(path, f"a product of {technique!r} is no run to open")
         data = form(table)
-        metadata = Metadata(technique="curve" if technique == "structure" else technique)
+        metadata = Metadata(technique="curve" if form is _curve else technique)
         return Measurement(data, metadata, Provenance(str(path), self.name, VERSION))
 
 
@@ -113,5 +113,16 @@ def _spectrum(table: xr.Dataset) -> xr.Dataset:
     found = spectra([(table["mz"].values, table["intensity"].values)])
     return found.assign(profile=("scan", np.array([True]), {"units": "dimensionless"}))
 
+
+# How the default table of a technique's product becomes a measurement.
+FORMS = {
+    "modules": _curve,
+    "mpes": _itself,
+    "mri": _itself,
+    "ms": _spectrum,
+    "nmr": _itself,
+    "sfx": _itself,
+    "structure": _curve,
+}
 
 PRODUCT = ProductReader()

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable's dims in order and the unit its own must be convertible to, None for any."""
+    """A variable's dims in order and the unit its own must be convertible to; None for any."""
 
-    dims: tuple[str, ...]
+    dims: tuple[str, ...] | None
     unit: str | None = None
 
 
@@ -158,6 +158,8 @@ REFLECTIONS = {
 }
 # Columns of a scan have names of their own; what they share is the point.
 POINTS = {"point": Variable(("point",), "dimensionless")}
+# Counts over axes that were chosen when they were binned.
+VOLUME = {name: Variable(None, "count") for name in ("intensity", "intensity_errors")}
 # Single particles on a delay-line detector, padded to the train with most of them: NaN is no particle.
 ELECTRONS = {name: Variable(("train", "hit")) for name in ("x", "y", "tof")} | {"train": Variable(("train",))}
 TRAINS = {"train": Variable(("train",), "dimensionless")}
@@ -171,8 +173,8 @@ PIXELS = {f"position_{axis}": Variable(("module", "y", "x"), "m") for axis in "x
 # What a serial crystallography program found: lattices by the frame they are from.
 CRYSTALS = {f"cell_{axis}": Variable(("crystal",), "angstrom") for axis in "abc"} | {
     "crystal_frame": Variable(("crystal",), "dimensionless"),
-    "hit": Variable(("frame",), "dimensionless"),
 }
+HITS = {name: Variable(("frame",), "dimensionless") for name in ("hit", "peaks")}
 
 TECHNIQUES: dict[str, Technique] = {
     each.name: each
@@ -200,8 +202,13 @@ TECHNIQUES: dict[str, Technique] = {
         Technique("ptycho", "ptychography", None, {"scanned": SCANNED}),
         # Columns of a scan whose technique the file does not say.
         Technique("scan", "scan of unstated technique", None, {"points": POINTS}),
-        Technique("sfx", "serial femtosecond crystallography", None, {"crystals": CRYSTALS}),
-        Technique("mpes", "multidimensional photoemission spectroscopy", None, {"electrons": ELECTRONS}),
+        Technique("sfx", "serial femtosecond crystallography", None, {"crystals": CRYSTALS, "hits": HITS}),
+        Technique(
+            "mpes",
+            "multidimensional photoemission spectroscopy",
+            None,
+            {"electrons": ELECTRONS, "volume": VOLUME},
+        ),
         Technique("structure", "atomic model of a molecule or an assembly", None, {"atoms": ATOMS}),
         Technique(
             "spa",
@@ -247,7 +254,7 @@ def _faults(form: dict[str, Variable], data: xr.Dataset) -> list[str]:
             faults.append(f"{name} is missing")
             continue
         found = data[name]
-        if found.dims != wanted.dims:
+        if wanted.dims is not None and found.dims != wanted.dims:
             faults.append(f"{name} has dims {found.dims}, not {wanted.dims}")
         if "units" not in found.attrs:
             faults.append(f"{name} has no unit")

@@ -35,6 +35,8 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.spa.errors", "ImageError", BROKEN),
     ("tasks.imaging_ms.errors", "ImagingError", BROKEN),
     ("tasks.ms.errors", "SpectrumError", BROKEN),
+    ("tasks.sfx.cells", "StreamError", BROKEN),
+    ("tasks.mpes.reduction", "ElectronError", USAGE),
     ("deployments.site.errors", "SiteError", USAGE),
     ("deployments.audit", "AuditBrokenError", BROKEN),
     ("flows.ledger.errors", "LedgerAwayError", NOT_READY),

@@ -56,6 +56,42 @@ def each_frame(
     return results
 
 
+def each_block(kernel: Callable[..., Any], frames: da.Array, plan: Any, *more: da.Array | None) -> da.Array:
+    """`kernel(block, plan, ...)` for every block of frames, lazily: one object a block, to be added up.
+
+    For what a kernel gives is not one row a frame, such as a sum of frames beside their
+    curves. A place of `more` that is None is handed on as None.
+    """
+    import dask.array as da
+    from dask.delayed import delayed
+
+    whole = frames.rechunk(dict.fromkeys(range(1, frames.ndim), -1))
+    there = [other.rechunk(whole.chunks) for other in more if other is not None]
+    results: da.Array = da.map_blocks(
+        _one_object,
+        whole,
+        *there,
+        kernel=kernel,
+        plan=delayed(plan, pure=True, traverse=False),
+        given=tuple(other is not None for other in more),
+        drop_axis=list(range(1, frames.ndim)),
+        chunks=((1,) * len(whole.chunks[0]),),
+        dtype=object,
+        meta=np.empty(0, object),
+    )
+    return results
+
+
+def _one_object(
+    *blocks: NDArray[Any], kernel: Callable[..., Any], plan: Any, given: tuple[bool, ...]
+) -> NDArray[Any]:
+    frames, *there = blocks
+    remaining = iter(there)
+    result = np.empty(1, object)
+    result[0] = kernel(frames, plan, *(next(remaining) if each else None for each in given))
+    return result
+
+
 def _apply(*blocks: NDArray[Any], kernel: BlockKernel, plan: Any) -> NDArray[np.float64]:
     frames, *more = blocks
     return kernel(frames, plan, *more)

@@ -60,6 +60,9 @@ def prepare(
     `edges` (1/angstrom) are the rings of another run that this one must be comparable
     with; None makes them from `parameters` and from what this run's detector sees.
     """
+    if run.data["counts"].ndim != 3:
+        said = f"its frames have the dims {run.data['counts'].dims}; the recipe xfel-powder takes modules"
+        raise LayoutError(run.provenance.path, said)
     shape = (run.data.sizes["y"], run.data.sizes["x"])
     maps = pixel_maps(geometry, shape)
     rectangles = parameters.masked_rectangles

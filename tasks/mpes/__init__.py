@@ -1,0 +1,1 @@
+"""Multidimensional photoemission: electrons to a binned volume."""

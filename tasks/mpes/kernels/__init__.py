@@ -1,0 +1,1 @@
+"""Formulas of photoemission: numpy in, numpy out."""

@@ -1,0 +1,1 @@
+"""Serial crystallography at free-electron lasers: hits, powder sums, lattices."""

@@ -1,0 +1,1 @@
+"""Formulas of serial crystallography: numpy in, numpy out."""
