@@ -223,6 +223,17 @@ class EventNexus:
             flags.append(Flag.caution("no_geometry", "the file does not say where its pixels stand"))
         elif lacking := [bank.name for bank in banks if not bank.located]:
             flags.append(Flag.caution("no_geometry", f"nothing says where {', '.join(lacking)} stands"))
+        if lost := [
+            place for bank in banks if bank.located for place in nexus_pixels.lacking(file[bank.path])
+        ]:
+            said = (
+                f"{', '.join(lost[:4])} {'are' if len(lost) > 1 else 'is'} not there: taken as 0, or unknown"
+            )
+            flags.append(Flag.caution("geometry_incomplete", said))
+        placed = any(hdf5.has(sample, "depends_on") for sample in groups["NXsample"])
+        if not placed and any(bank.located for bank in banks):
+            said = "the file does not place its sample; it is taken at the origin, as NeXus means it"
+            flags.append(Flag.info("sample_at_origin", said))
         if dead := hdf5.dangling_links(file):
             named = ", ".join(dead[:3]) + (f" and {len(dead) - 3} more" if len(dead) > 3 else "")
             flags.append(Flag.caution("dead_links", f"{len(dead)} links lead nowhere: {named}"))

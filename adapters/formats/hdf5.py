@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BLOCK_BYTES = 64 * 2**20
+# What comes out of h5py and numpy for a file that contradicts itself: a number that is text, a
+# shape that no memory holds, a type that nothing converts.
+UNREADABLE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
             yield file
         except AdapterError:
             raise
-        except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise _translated(path, error) from error
 
 

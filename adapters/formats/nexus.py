@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 VERSION = "1"
 ASSUMED = "unit_assumed"
 UNITS = ("units", "unit")
+# A number that is stored once for each frame is still one; an array longer than this is none.
+MOST_REPEATS = 100_000_000
 Places = str | tuple[str, ...]
 
 
@@ -244,7 +246,7 @@ def number(file: h5py.Group, wanted: Number, path: Path, flags: list[Flag]) -> f
 
 def one_value(dataset: h5py.Dataset) -> float | None:
     """The one finite value of a scalar or of an array that repeats it, else None."""
-    if dataset.dtype.kind not in "iufb" or not dataset.size:
+    if dataset.dtype.kind not in "iufb" or not dataset.size or dataset.size > MOST_REPEATS:
         return None
     values = np.unique(np.asarray(dataset[()], dtype=float))
     return float(values[0]) if len(values) == 1 and math.isfinite(values[0]) else None

@@ -172,6 +172,9 @@ def flags_of(groups: Sequence[EventGroup]) -> list[Flag]:
     if assumed := [each for each in groups if each.unit_assumed]:
         said = ", ".join(each.owner for each in assumed)
         flags.append(Flag.info("unit_assumed", f"the event times of {said} ({assumed[0].time_unit})"))
+    if lost := [each.owner for each in groups if each.events and not each.pulses]:
+        said = f"nothing tells which pulse the events of {', '.join(lost)} belong to"
+        flags.append(Flag.caution("pulses_unknown", said))
     empty = [each.owner for each in groups if not each.events]
     if empty and len(empty) < len(groups):
         flags.append(Flag.caution("bank_empty", f"no event at all in {', '.join(empty)}"))

@@ -52,7 +52,8 @@ def bank_of(group: h5py.Group) -> Bank | None:
     numbers = child(group, *NUMBERS)
     if numbers is None or numbers.dtype.kind not in "iu" or numbers.size > MOST_PIXELS:
         return None
-    offsets = any(hdf5.has(group, f"{axis}_pixel_offset") for axis in "xyz")
+    # Offsets are seen from a place that only a chain of transformations tells.
+    offsets = any(hdf5.has(group, f"{axis}_pixel_offset") for axis in "xyz") and hdf5.has(group, "depends_on")
     polar = hdf5.has(group, "polar_angle") and hdf5.has(group, "distance")
     return Bank(str(group.name), int(numbers.size), offsets or polar)
 
@@ -70,7 +71,7 @@ def geometry_of(group: h5py.Group, sample: Floats, window: Window) -> Floats:
     shape = hdf5.require(group, next(name for name in NUMBERS if hdf5.has(group, name))).shape
     stands = placement(group, window.start_ns, window.end_ns)
     found = np.full((int(np.prod(shape, dtype=np.int64)), COLUMNS), np.nan)
-    if any(hdf5.has(group, f"{axis}_pixel_offset") for axis in "xyz"):
+    if hdf5.has(group, "depends_on"):
         local = np.stack([_offset(group, axis, shape, window) for axis in "xyz"], axis=1)
         found[:, :3] = local @ stands.matrix[:3, :3].T + stands.origin - sample
     else:
@@ -115,6 +116,17 @@ def without_unit(group: h5py.Group) -> list[str]:
         for name in names
         if (stored := child(group, name)) is not None and units(stored) is None
     ]
+
+
+def lacking(group: h5py.Group) -> list[str]:
+    """What a located detector leaves out: an offset across the beam, the shape of its pixels."""
+    if not hdf5.has(group, "depends_on"):
+        return []
+    lost = [f"{axis}_pixel_offset" for axis in "xy" if not hdf5.has(group, f"{axis}_pixel_offset")]
+    sized = hdf5.has(group, "pixel_shape/vertices") or (
+        hdf5.has(group, "x_pixel_size") and hdf5.has(group, "y_pixel_size")
+    )
+    return [f"{group.name}/{name}" for name in (*lost, *([] if sized else ["pixel_shape"]))]
 
 
 def _from_angles(group: h5py.Group, total: int, window: Window) -> Floats:
