@@ -81,7 +81,7 @@ def scipp_contenders(ids: np.ndarray, times: np.ndarray, positions: np.ndarray) 
     table = sc.DataArray(
         sc.ones(dims=["event"], shape=[EVENTS], unit="counts", dtype="float32"),
         coords={
-            "detector_number": sc.array(dims=["event"], values=ids),
+            "detector_number": sc.array(dims=["event"], values=ids, unit=None),
             "tof": sc.array(dims=["event"], values=times.astype(np.float32), unit="ns"),
         },
     )

@@ -23,7 +23,7 @@ UNKNOWN, MASKED = -1.0, -2.0
 LEAST_STEPS, MOST_STEPS = 256, 2**18
 # Events that are worked on together; their intermediate values stay in the nearest cache.
 BLOCK = 1024
-MOST_IDS = 400_000_000
+MOST_IDS, HIGHEST_ID = 400_000_000, 2**31 - 1
 
 # Division as numpy does it: a neutron of no wavelength has an infinite q, and falls into the rim.
 compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
@@ -134,8 +134,8 @@ def pixel_constants(
         raise ValueError("two pixels bear the same number")
     first = int(numbers.min())
     span = int(numbers.max()) - first + 1
-    if span > MOST_IDS:
-        raise ValueError(f"pixel numbers spread over {span}, more than a table holds")
+    if span > MOST_IDS or first < 0 or first + span > HIGHEST_ID:
+        raise ValueError(f"pixel numbers from {first} spread over {span}: no table holds them")
     far = np.linalg.norm(positions, axis=1)
     with np.errstate(all="ignore"):
         half = np.sqrt(np.maximum(0.5 * (1.0 - positions[:, 2] / far), 0.0))
@@ -164,15 +164,15 @@ def event_table(ids: NDArray[Any], times_ns: NDArray[Any], plan: EventPlan) -> C
     events of unknown or masked pixels.
     """
     table, lost = np.zeros(plan.shape, np.uint32), np.zeros(2, np.int64)
-    falls = plan.gravity
+    falls, earliest = plan.gravity, plan.first_angstrom if plan.period_ns > 0 else -np.inf
     _count(
-        ids,
+        _narrow(ids),
         times_ns,
         plan.constants if falls else np.ascontiguousarray(plan.constants[:, :2]),
-        plan.first,
+        np.int32(plan.first),
         (plan.wavelength.bounds, plan.wavelength.table, plan.wavelength.low, plan.wavelength.scale),
         (plan.q.bounds, plan.q.table, plan.q.low, plan.q.scale),
-        np.array([plan.shift_ns, plan.period_ns, plan.first_angstrom, plan.drop], np.float32),
+        np.array([plan.shift_ns, plan.period_ns, earliest, plan.drop], np.float32),
         falls,
         table,
         lost,
@@ -180,28 +180,35 @@ def event_table(ids: NDArray[Any], times_ns: NDArray[Any], plan: EventPlan) -> C
     return np.concatenate([table.ravel().astype(np.int64), lost])
 
 
+def _narrow(ids: NDArray[Any]) -> NDArray[np.int32]:
+    """Pixel numbers in 32 bits; those that need more are of no pixel, and stay so."""
+    if ids.dtype.itemsize < 4 or ids.dtype == np.int32:
+        return ids.astype(np.int32, copy=False)
+    highest = np.minimum(ids, HIGHEST_ID)
+    narrow: NDArray[np.int32] = (np.maximum(highest, -1) if ids.dtype.kind == "i" else highest).astype(
+        np.int32
+    )
+    return narrow
+
+
 @inlined
-def _step(value, axis):  # type: ignore[no-untyped-def]
-    _, table, low, scale = axis
-    step = (value - low) * scale
+def _step(value, low, scale, last):  # type: ignore[no-untyped-def]
     # Written so that what is not a number, or beyond any integer, has a step as well.
-    step = step if step > np.float32(-1.0) else np.float32(-1.0)
-    last = np.float32(table.size - 2)
-    return np.int32((step if step < last else last) + np.float32(1.0))
+    step = (value - low) * scale + np.float32(1.0)
+    step = step if step > np.float32(0.0) else np.float32(0.0)
+    return np.int32(step if step < last else last)
 
 
 @inlined
-def _bin(value, step, axis):  # type: ignore[no-untyped-def]
-    bounds, table, _, _ = axis
-    place = np.uint64(table[np.uint64(step)])
-    return place + np.uint64(value >= bounds[place + np.uint64(1)])
+def _bin(value, step, bounds, table):  # type: ignore[no-untyped-def]
+    place = np.int64(table[np.uint64(step)])
+    return place + np.int64(value >= bounds[np.uint64(place + 1)])
 
 
 @inlined
-def _fallen_q(row, wavelength, drop):  # type: ignore[no-untyped-def]
-    up, along = row[3], row[4]
-    up += drop * wavelength * wavelength * (row[2] + up * up + along * along)
-    side2 = row[2] + up * up
+def _fallen_q(x2, up, along, wavelength, drop):  # type: ignore[no-untyped-def]
+    up += drop * wavelength * wavelength * (x2 + up * up + along * along)
+    side2 = x2 + up * up
     far = np.sqrt(side2 + along * along)
     # sin² θ = (1 - cos 2θ)/2, without the difference of two numbers near one.
     return np.float32(4.0 * np.pi) * np.sqrt(np.float32(0.5) * side2 / (far * (far + along))) / wavelength
@@ -210,34 +217,51 @@ def _fallen_q(row, wavelength, drop):  # type: ignore[no-untyped-def]
 @compiled
 def _count(ids, times, constants, first, l_axis, q_axis, numbers, falls, found, lost):  # type: ignore[no-untyped-def]
     shift, period, earliest, drop = numbers[0], numbers[1], numbers[2], numbers[3]
-    unknown = constants.shape[0] - 1
-    width = np.uint64(found.shape[1])
+    l_bounds, l_table, l_low, l_scale = l_axis
+    q_bounds, q_table, q_low, q_scale = q_axis
+    l_last, q_last = np.float32(l_table.size - 1), np.float32(q_table.size - 1)
+    beyond = np.int32(constants.shape[0] - 1)
+    width = np.int64(found.shape[1])
     cells = found.reshape(-1)
-    # Steps of a block stand apart, so that the processor can do several events of each at once.
-    wavelength, q = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    row, column = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    # Each step goes over a block by itself, so that the processor can do several events at once.
+    place, step = np.empty(BLOCK, np.int32), np.empty((2, BLOCK), np.int32)
+    rate, wavelength, q = (
+        np.empty(BLOCK, np.float32),
+        np.empty(BLOCK, np.float32),
+        np.empty(BLOCK, np.float32),
+    )
     strangers, hidden = np.int64(0), np.int64(0)
     for start in range(0, ids.size, BLOCK):
         size = min(BLOCK, ids.size - start)
         for k in range(size):
-            place = np.int64(ids[start + k]) - first
-            place = place if 0 <= place < unknown else unknown
-            pixel = constants[np.uint64(place)]
-            rate = pixel[0]
-            angstrom = (np.float32(times[start + k]) - shift) * rate
-            if period > 0 and angstrom < earliest:
-                angstrom += period * rate
-            momentum = _fallen_q(pixel, angstrom, drop) if falls else pixel[1] / angstrom
+            at = ids[start + k] - first
+            at = at if at >= 0 else beyond
+            place[k] = at if at < beyond else beyond
+        for k in range(size):
+            rate[k] = constants[np.uint64(place[k]), 0]
+            angstrom = (np.float32(times[start + k]) - shift) * rate[k]
+            angstrom += period * rate[k] if angstrom < earliest else np.float32(0.0)
+            wavelength[k] = angstrom
+            q[k] = constants[np.uint64(place[k]), 1] / angstrom
+        if falls:
+            for k in range(size):
+                at = np.uint64(place[k])
+                q[k] = _fallen_q(constants[at, 2], constants[at, 3], constants[at, 4], wavelength[k], drop)
+        for k in range(size):
             # Events of no pixel go to the corner of the rim, and are taken out of it at the end.
-            wavelength[k] = angstrom if rate > 0 else np.float32(-1.0)
-            q[k] = momentum if rate > 0 else np.float32(-1.0)
-            strangers += np.int64(rate == np.float32(UNKNOWN))
-            hidden += np.int64(rate == np.float32(MASKED))
+            wavelength[k] = wavelength[k] if rate[k] > 0 else np.float32(-1.0)
+            q[k] = q[k] if rate[k] > 0 else np.float32(-1.0)
+            strangers += np.int64(rate[k] == np.float32(UNKNOWN))
+            hidden += np.int64(rate[k] == np.float32(MASKED))
         for k in range(size):
-            row[k], column[k] = _step(wavelength[k], l_axis), _step(q[k], q_axis)
+            step[0, k] = _step(wavelength[k], l_low, l_scale, l_last)
         for k in range(size):
-            cell = _bin(wavelength[k], row[k], l_axis) * width + _bin(q[k], column[k], q_axis)
-            cells[cell] += np.uint32(1)
+            step[1, k] = _step(q[k], q_low, q_scale, q_last)
+        for k in range(size):
+            row = _bin(wavelength[k], step[0, k], l_bounds, l_table)
+            place[k] = row * width + _bin(q[k], step[1, k], q_bounds, q_table)
+        for k in range(size):
+            cells[np.uint64(place[k])] += np.uint32(1)
     cells[0] -= np.uint32(strangers + hidden)
     lost[0], lost[1] = strangers, hidden
 
