@@ -32,7 +32,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit, tmp_path):
         pytest.skip("systemd is not installed")
     program = shutil.which("true")
     copy = tmp_path / unit.name
-    copy.write_text(unit.read_text().replace("/opt/halos/.venv/bin/halos", str(program)))
+    copy.write_text(unit.read_text().replace("/opt/halos/bin/halos", str(program)))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
     )
