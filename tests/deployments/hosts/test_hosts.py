@@ -161,6 +161,9 @@ def test_what_crosses_in_the_open_is_seen_and_what_crosses_by_sftp_is_not(hosts)
         f"import socket; s = socket.create_connection(('{hosts.hub.address}', 4200)); s.sendall(b'{word}')"
     )
     before = hosts.seen(site, word.encode())
+    # The wire is listened to after it was pulled out, too.
+    hosts.cut(site)
+    hosts.heal(site)
     hosts.run(site, ["python", "-c", spoken])
 
     assert before == 0

@@ -6,6 +6,7 @@ TCP connection carried, in order, one direction each.
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -28,7 +29,14 @@ def keep(interface: str, path: Path) -> None:
         with path.open("wb", buffering=0) as file:
             sys.stdout.write("listening\n")
             sys.stdout.flush()
-            while frame := listener.recv(LARGEST):
+            while True:
+                try:
+                    frame = listener.recv(LARGEST)
+                except OSError as error:
+                    # The plug was pulled; what comes after it is put in again is heard by the same ear.
+                    if error.errno != errno.ENETDOWN:
+                        raise
+                    continue
                 file.write(struct.pack("<I", len(frame)) + frame)
 
 
