@@ -40,6 +40,9 @@ def text(path: Path) -> str:
     end = head.find(MARKER)
     if end < 0:
         raise CorruptFileError(path, "its header has no end, so there are no pixels")
+    # A block that was never written reads as zeros, over which fabio would wait for the end of a line.
+    if b"\0" in head[:end]:
+        raise CorruptFileError(path, "its header has bytes that are no text")
     return head[:end].decode("utf-8", errors="replace").replace("\r\n", "\n")
 
 

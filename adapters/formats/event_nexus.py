@@ -206,6 +206,11 @@ class EventNexus:
             if each.fault:
                 said = f"{each.owner} is left out with {each.events} events: {each.fault}"
                 flags.append(Flag.invalid("bank_unusable", said))
+        numbered = {bank.path for bank in banks}
+        bare = [last_name(group) for group in groups[DETECTOR] if group.name not in numbered]
+        if banks and bare:
+            said = f"{', '.join(bare)} does not number its pixels; they are left out"
+            flags.append(Flag.caution("geometry_incomplete", said))
         there = {last_name(group) for group in groups[DETECTOR]}
         if lost := [name for name in self.banks if name not in there]:
             flags.append(Flag.caution("bank_missing", f"the file has no detector {', '.join(lost)}"))

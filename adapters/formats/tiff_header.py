@@ -101,10 +101,10 @@ def _dtype(path: Path, tags: Tags) -> np.dtype[Any]:
 
 
 def _end(path: Path, tags: Tags, image_bytes: int) -> int:
-    if OFFSETS not in tags:
+    if not tags.get(OFFSETS):
         raise LayoutError(path, "its image is not stored in strips")
     stored = COUNTS in tags and len(tags[COUNTS]) == len(tags[OFFSETS])
     ends = [start + size for start, size in zip(tags[OFFSETS], tags[COUNTS], strict=True)] if stored else [0]
-    if tags.get(COMPRESSION, (UNCOMPRESSED,))[0] != UNCOMPRESSED:
+    if (tags.get(COMPRESSION) or (UNCOMPRESSED,))[0] != UNCOMPRESSED:
         return int(max(ends))
     return int(max(*ends, tags[OFFSETS][0] + image_bytes))
