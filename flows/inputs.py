@@ -60,6 +60,16 @@ def opened(paths: Sequence[Path], reading: ReadingParameters) -> list[Measuremen
     return runs
 
 
+def only(paths: Sequence[Path], reading: ReadingParameters, needed: Sequence[str], what: str) -> Measurement:
+    """The one run at `paths`, which must hold one of the `needed` variables; `what` names it to people."""
+    runs = opened(paths, reading)
+    if len(runs) != 1:
+        raise LayoutError(paths[0], f"{len(runs)} runs where one is needed: {what}")
+    if not any(name in runs[0].data for name in needed):
+        raise LayoutError(paths[0], f"it is not {what}: there is no {' or '.join(needed)} in it")
+    return runs[0]
+
+
 def ordered_inputs(**roles: Sequence[Measurement]) -> list[Input]:
     """Every file of every role, hashed."""
     return [each for role, runs in roles.items() for each in inputs_of(role, runs)]

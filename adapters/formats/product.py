@@ -120,9 +120,14 @@ FORMS = {
     "mpes": _itself,
     "mri": _itself,
     "ms": _spectrum,
+    "mx": _itself,
     "nmr": _itself,
+    "powder": _itself,
     "sfx": _itself,
     "structure": _curve,
+    "tomo": _itself,
+    "xas": _itself,
+    "xrf": _itself,
 }
 
 PRODUCT = ProductReader()

@@ -156,6 +156,12 @@ REFLECTIONS = {
     "d_spacing": Variable(("reflection",), "angstrom"),
     "cell": Variable(("parameter",)),
 }
+# What reductions leave: a slice of a sample, and shells of resolution.
+SLICE = {"attenuation": Variable(("y", "x"))}
+SHELLS = {
+    "mean_i_over_sigma": Variable(("shell",), "dimensionless"),
+    "d_min": Variable(("shell",), "angstrom"),
+}
 # Columns of a scan have names of their own; what they share is the point.
 POINTS = {"point": Variable(("point",), "dimensionless")}
 # Counts over axes that were chosen when they were binned.
@@ -194,9 +200,9 @@ TECHNIQUES: dict[str, Technique] = {
             "mx",
             "macromolecular crystallography",
             None,
-            {"image": IMAGES, "events": EVENTS, "reflections": REFLECTIONS},
+            {"image": IMAGES, "events": EVENTS, "reflections": REFLECTIONS, "shells": SHELLS},
         ),
-        Technique("tomo", "x-ray tomography", None, {"projections": PROJECTIONS}),
+        Technique("tomo", "x-ray tomography", None, {"projections": PROJECTIONS, "slice": SLICE}),
         Technique("xrf", "x-ray fluorescence", None, {"spectra": FLUORESCENCE}),
         Technique("xas", "x-ray absorption spectroscopy", "PaNET01196", {"absorption": ABSORPTION}),
         Technique("ptycho", "ptychography", None, {"scanned": SCANNED}),

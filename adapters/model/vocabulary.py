@@ -21,6 +21,11 @@ QUANTITIES: dict[str, Quantity] = {
     "unit_cell_a": Quantity("angstrom", "first edge of the unit cell"),
     "unit_cell_b": Quantity("angstrom", "second edge of the unit cell"),
     "unit_cell_c": Quantity("angstrom", "third edge of the unit cell"),
+    "lattice_spacing": Quantity("angstrom", "distance between the lattice planes of one reflection"),
+    "rotation_axis": Quantity("pixel", "where the axis of rotation falls on the detector, fast axis"),
+    "fluorescence_peak": Quantity("dimensionless", "channel at which a fluorescence line peaks"),
+    "energy_per_channel": Quantity("eV", "width of a channel of a spectrum in energy"),
+    "absorption_edge_energy": Quantity("eV", "photon energy at which an absorption edge is steepest"),
     "molecular_mass": Quantity("kDa", "mass of the particle as it is in the sample"),
     "protomer_mass": Quantity("kDa", "mass of one copy of the repeating unit, by its sequence"),
     "hydration_contrast": Quantity(

@@ -101,7 +101,16 @@ DEFINITIONS: tuple[tuple[str, str, str, str], ...] = (
     ("maximum_dimension", "", "", "where P(r) ends"),
 )
 # On a scale of its own in every product, or a fact of an instrument: never compared.
-OWN_SCALE = ("forward_intensity", "detector_distance", "beam_center_x", "beam_center_y", "protomer_mass")
+OWN_SCALE = (
+    "forward_intensity",
+    "detector_distance",
+    "beam_center_x",
+    "beam_center_y",
+    "protomer_mass",
+    "rotation_axis",
+    "fluorescence_peak",
+    "energy_per_channel",
+)
 # The range of q, the residue or the region is part of what these mean, and their method names it.
 BY_METHOD = (
     "porod_volume",
@@ -119,6 +128,7 @@ BY_METHOD = (
     "mean_diffusivity",
     "magnetisation_transfer_ratio",
     "signal_to_noise_ratio",
+    "lattice_spacing",
 )
 COMBINED = "concentration-independent combination"
 ROUTES = ("Porod volume", "volume of correlation", "corrected Porod volume", "Bayesian")

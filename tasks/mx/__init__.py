@@ -1,0 +1,1 @@
+"""Macromolecular crystallography: what merged or unmerged reflections support."""

@@ -1,0 +1,1 @@
+"""Kernels of mx: numpy in, numpy out."""

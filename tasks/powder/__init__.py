@@ -1,0 +1,1 @@
+"""Powder diffraction: peaks, and the lattice parameter of a cubic standard."""

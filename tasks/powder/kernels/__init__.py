@@ -1,0 +1,1 @@
+"""Kernels of powder: numpy in, numpy out."""

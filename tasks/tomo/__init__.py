@@ -1,0 +1,1 @@
+"""Tomography: flat field, axis of rotation, one reconstructed slice."""

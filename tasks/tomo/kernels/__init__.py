@@ -1,0 +1,1 @@
+"""Kernels of tomo: numpy in, numpy out."""

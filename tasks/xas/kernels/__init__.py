@@ -1,0 +1,1 @@
+"""Kernels of xas: numpy in, numpy out."""

@@ -1,0 +1,1 @@
+"""X-ray fluorescence: lines of a spectrum and their energies."""

@@ -1,0 +1,1 @@
+"""Kernels of xrf: numpy in, numpy out."""
