@@ -17,7 +17,7 @@ class LineParameters(Values):
         None, description="Look up to this channel, below scattered light"
     )
     known: dict[str, float] = Field(
-        default_factory=dict,
+        {},
         description="Lines that are in the spectrum, by name, and the channel near which they peak: "
         '{"Co Ka": 1474}; two or more calibrate the energy',
     )
