@@ -101,6 +101,7 @@ class MaxIvScan:
             stored = hdf5.require(group, "data")
             index = _sequence(group, stored, flags)
             exposure = _exposure(group, flags)
+            turns = _turns(group, flags)
             counts = hdf5.lazy(stored, chosen.file)
         home = HOME.search(str(path.absolute()))
         beamline = home[1] if home else None
@@ -109,7 +110,7 @@ class MaxIvScan:
             facility="maxiv",
             instrument=beamline,
             exposure_s=exposure,
-            raw=channels,
+            raw={**channels, **({"rotate": turns} if turns else {})},
         )
         data = dataset(counts, sentinels=dectris_sentinels(counts.dtype), index=index)
         provenance = Provenance(str(path), self.name, VERSION, (str(chosen.file),))
@@ -189,6 +190,16 @@ def _exposure(group: h5py.Group, flags: list[Flag]) -> float | None:
     if unit is None:
         flags.append(Flag.info("unit_assumed", "count_time states no unit; the detector means s"))
     return None if value is None else convert(value, "s" if unit is None else hdf5.text(unit), "s")
+
+
+def _turns(group: h5py.Group, flags: list[Flag]) -> int:
+    """Quarter turns that the receiver gave the frames; which way, the detector tells."""
+    value = one_value(hdf5.require(group, "rotate")) if "rotate" in group else None
+    turns = int(value or 0) % 4
+    if turns:
+        said = f"the header says rotate = {turns}: a geometry must be that of the turned frames"
+        flags.append(Flag.info("frames_rotated", said))
+    return turns
 
 
 def _channels(file: h5py.File) -> dict[str, Any]:

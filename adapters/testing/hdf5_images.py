@@ -162,6 +162,7 @@ def write_cosaxs(
     asked: int | None = None,
     detector: str = "eiger",
     number: int = 1,
+    rotate: int | None = None,
     fault: Fault | None = None,
 ) -> Path:
     """A MAX IV scan in the folder of a CoSAXS visit below `folder`, with its detector file."""
@@ -175,6 +176,8 @@ def write_cosaxs(
         compressed(group, "data", frames)
         group["sequence_number"] = numbers
         group["count_time"] = 0.5
+        if rotate is not None:
+            group["rotate"] = rotate
         if fault is Fault.WRONG_UNIT:
             group["count_time"].attrs["units"] = "kg"
         group["nimages"], group["ntrigger"] = asked or len(frames) + lost, 1

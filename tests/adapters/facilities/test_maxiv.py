@@ -147,3 +147,10 @@ def test_channels_are_kept_raw_for_they_state_no_unit(tmp_path: Path) -> None:
 
     assert raw["title"] == "ascan samx 0 1 2 0.5"
     assert raw["albaem-01_ch1"] == pytest.approx(np.linspace(1.0, 1.1, 4))
+
+
+@pytest.mark.parametrize(("rotate", "told"), [(None, False), (0, False), (1, True), (3, True)])
+def test_frames_that_were_turned_are_told(tmp_path: Path, rotate: int | None, told: bool) -> None:
+    run = MAXIV_SCAN.open(write_cosaxs(tmp_path, FRAMES, rotate=rotate))
+
+    assert ("frames_rotated" in {flag.code for flag in run.flags}) is told
