@@ -105,4 +105,5 @@ def _numbered(folder: Path, holds: str) -> list[Path]:
 
 
 def _is_processing(folder: Path) -> bool:
-    return (folder / "procs").is_file() and folder.parent.name == "pdata"
+    inside = folder.parent.name == "pdata" and (folder.parent.parent / "acqus").is_file()
+    return inside and (folder / "procs").is_file()

@@ -49,6 +49,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("flows.ledger.errors", "IllegalMoveError", FAULT),
     ("flows.ledger.errors", "StaleLeaseError", FAULT),
     ("flows.ledger.errors", "LedgerError", USAGE),
+    ("tasks.mri.maps", "VolumeError", BROKEN),
     ("tasks.nmr.spectrum", "ResonanceError", BROKEN),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),

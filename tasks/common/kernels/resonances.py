@@ -74,12 +74,18 @@ def baseline(values: Floats, order: int, beyond: float = 3.0) -> Floats:
     return line
 
 
-def line_peaks(values: Floats, noise: float, threshold: float, both_signs: bool = True) -> Peaks:
-    """Peaks of a spectrum (n,) that stand out by `threshold` deviations of the noise, in order of place."""
+def line_peaks(
+    values: Floats, noise: float, threshold: float, both_signs: bool = True, prominence: float | None = None
+) -> Peaks:
+    """Peaks of a spectrum (n,) that are `threshold` deviations of the noise high, in order of place.
+
+    They rise above their surroundings by `prominence` deviations, by `threshold` unless given.
+    """
+    rise = (threshold if prominence is None else prominence) * noise
     found = []
     for sign in (1.0, -1.0) if both_signs else (1.0,):
         one = sign * values
-        places, _ = find_peaks(one, height=threshold * noise, prominence=threshold * noise)
+        places, _ = find_peaks(one, height=threshold * noise, prominence=rise)
         with np.errstate(invalid="ignore"):
             widths = peak_widths(one, places, rel_height=0.5)[0] if len(places) else np.empty(0)
         found += [(place, sign, width) for place, width in zip(places, widths, strict=True)]
