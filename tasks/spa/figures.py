@@ -154,3 +154,49 @@ def local_resolution(plane: xr.Dataset, counts: xr.Dataset, voxel: float, title:
     right.bar(counts["local"].values, counts["voxels"].values, width=width, color=CALM)
     right.set(xlabel="local resolution / Å", ylabel="voxels of the particle")
     return figure
+
+
+def motion(shifts: xr.Dataset, title: str) -> Figure:
+    """The path of the specimen during a movie, first frame at zero."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.0, 4.6), layout="constrained")
+    axes = figure.subplots()
+    x, y = shifts["shift_x"].values, shifts["shift_y"].values
+    axes.plot(x, y, "-", color=PALE, lw=1)
+    drawn = axes.scatter(x, y, c=np.arange(1, len(x) + 1), cmap="viridis", zorder=3)
+    axes.set(title=title, xlabel="shift along x / pixel", ylabel="shift along y / pixel", aspect="equal")
+    figure.colorbar(drawn, ax=axes, label="frame")
+    return figure
+
+
+def rings(curve: xr.Dataset, reach: float, title: str) -> Figure:
+    """Power along the rings and the squared transfer that fits it, over resolution."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    frequency, power = curve["frequency"].values, curve["intensity"].values
+    low, high = np.percentile(power, [2, 98])
+    axes.plot(frequency, (power - low) / (high - low), color=INK, lw=1, label="power, flattened")
+    axes.plot(frequency, curve["transfer_squared"].values, color=ACCENT, lw=1, label="transfer squared")
+    axes.axvline(1 / reach, color=PALE, lw=1, ls="--", label=f"seen to {reach:.1f} Å")
+    axes.set(title=title, xlabel="spatial frequency / Å⁻¹", ylabel="relative", ylim=(-0.3, 1.5))
+    axes.legend(frameon=False)
+    return figure
+
+
+def power_spectrum(plane: xr.Dataset, title: str) -> Figure:
+    """The two-dimensional power spectrum on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.4, 4.8), layout="constrained")
+    axes = figure.subplots()
+    values = plane["log_power"].values
+    low, high = np.percentile(values, [2, 99.5])
+    kx, ky = plane["kx"].values, plane["ky"].values
+    ends = (kx[0], kx[-1], ky[0], ky[-1])
+    drawn = axes.imshow(values, origin="lower", extent=ends, cmap="gray", vmin=low, vmax=high)
+    axes.set(title=title, xlabel="kx / Å⁻¹", ylabel="ky / Å⁻¹")
+    figure.colorbar(drawn, ax=axes, label="ln power")
+    return figure

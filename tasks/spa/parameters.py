@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from tasks.common.parameters import Values
 
@@ -29,3 +29,31 @@ class MapParameters(Values):
     hand: bool = Field(
         True, description="Seek the model in the mirror image too, to tell the hand of the map"
     )
+
+
+class MicrographParameters(Values):
+    """How a movie is aligned, and how the transfer function of its sum is found."""
+
+    pixel_angstrom: PositiveFloat | None = Field(
+        None, description="Pixel in angstrom; empty takes the file's"
+    )
+    voltage_kv: PositiveFloat | None = Field(None, description="Voltage in kV; empty takes the file's")
+    spherical_aberration_mm: float | None = Field(
+        None, ge=0, description="Spherical aberration of the objective in mm; empty takes the file's"
+    )
+    amplitude_contrast: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of amplitude contrast, 0.07 to 0.1 for ice; empty takes the file's",
+    )
+    binning: PositiveInt = Field(1, le=16, description="Align frames at this binning")
+    blur_px: PositiveFloat = Field(3.0, description="Blur in binned pixels while frames are aligned")
+    dose_per_frame: PositiveFloat | None = Field(
+        None, description="Electrons per square angstrom in a frame; empty sums without dose weights"
+    )
+    tile_px: PositiveInt = Field(512, ge=64, description="Tiles of the power spectrum, pixels")
+    coarsest_angstrom: PositiveFloat = Field(30.0, description="Coarsest spacing used in the fit")
+    finest_angstrom: PositiveFloat = Field(4.0, description="Finest spacing used in the fit")
+    least_defocus_angstrom: PositiveFloat = Field(3000.0, description="Least underfocus tried, in angstrom")
+    most_defocus_angstrom: PositiveFloat = Field(50000.0, description="Most underfocus tried, in angstrom")
