@@ -6,7 +6,8 @@ once. What cannot be judged is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,16 @@ def _there(roots: Mapping[str, Path], data: tuple[str, ...], said: str) -> Path:
     # A pipe or a device would hang whoever opens it.
     if not (real.is_file() or real.is_dir()):
         raise OutsideRootsError(said, "is not there, or neither a file nor a folder")
+    for link in _links_below(real):
+        if not holds(roots, data, link):
+            raise OutsideRootsError(said, f"holds {link.name}, a link to what the asker may not use")
     return real
+
+
+def _links_below(folder: Path) -> Iterator[Path]:
+    # Readers take the files of a folder; what is no folder has nothing below it.
+    for place, folders, files in os.walk(folder):
+        yield from (path for name in (*folders, *files) if (path := Path(place) / name).is_symlink())
 
 
 def sound_policy(site: Site) -> Policy:
