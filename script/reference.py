@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -163,8 +164,41 @@ def _rows(model: Any) -> list[tuple[str, str, str]]:
 
 def _default(info: Any) -> str:
     if info.default is PydanticUndefined:
-        return "needed"
-    return "empty" if info.default is None or info.default == () else f"`{info.default}`"
+        return "needed" if info.default_factory is None else "empty"
+    if info.default is None or info.default == () or isinstance(info.default, BaseModel):
+        return "empty"
+    return f"`{info.default}`"
+
+
+def site() -> str:
+    """What may stand in the files of a site."""
+    from deployments.site.policy import Asker, Policy, Stays, Way
+    from deployments.site.rules import Pairing, Rule, Rules
+    from deployments.site.site import SiteValues
+
+    head = ("key", "default", "meaning")
+    files = {"site.yaml": SiteValues, "policy.yaml": Policy, "watch.yaml": Rules}
+    groups = {
+        "policy.yaml": {"askers": Asker, "leaving": Way, "stays": Stays},
+        "watch.yaml": {"rules": Rule, "rules, buffer": Pairing},
+    }
+    parts = [
+        "`halos site init` writes these files with examples. Unknown keys are errors. Paths count from the\n"
+        "folder of the site. Why they are as they are: [whom a site trusts](../explanation/trust.md).\n"
+    ]
+    for name, model in files.items():
+        parts += [f"## {name}\n", table(head, _keys(model))]
+        for group, inner in groups.get(name, {}).items():
+            parts += [
+                f"Each of `{group}`:\n" if group != "stays" else "`stays`:\n",
+                table(head, _keys(inner)),
+            ]
+    return page("The files of a site", *parts)
+
+
+def _keys(model: Any) -> list[tuple[str, str, str]]:
+    said = model.model_fields.items()
+    return [(f"`{name}`", _default(info), info.description or "each as below") for name, info in said]
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -172,6 +206,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exit-status.md": exit_status,
     "findings.md": findings,
     "recipes.md": recipes,
+    "site.md": site,
 }
 
 if __name__ == "__main__":

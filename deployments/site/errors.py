@@ -42,6 +42,18 @@ class WatchedAlreadyError(SiteError):
         return f"the site in {self.folder} is being watched already{who}; one watcher is enough"
 
 
+class WorkedAlreadyError(SiteError):
+    """Another process works for this site."""
+
+    def __init__(self, folder: str, process: int | None) -> None:
+        super().__init__(folder, process)
+        self.folder, self.process = folder, process
+
+    def __str__(self) -> str:
+        who = f" as process {self.process}" if self.process else ""
+        return f"the site in {self.folder} has a worker already{who}; one worker is enough"
+
+
 class RefusedError(Exception):
     """The one answer to every request that is not allowed; why stands in the site's audit log only."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -23,6 +24,17 @@ class SiteValues(Values):
     )
     results: Path = Field(Path("results"), description="Folder for products, never below a root")
     cluster: str | None = Field(None, description="Where to compute; empty takes threads on this machine")
+    hub: str | None = Field(
+        None, pattern=r"^https?://", description="API of the hub, such as https://hub.example.org/api"
+    )
+    at_once: int = Field(1, ge=1, description="Reductions at the same time")
+    look_every_s: float = Field(2.0, gt=0, description="Seconds between two looks for work at the hub")
+    waits_at_most_s: float = Field(
+        86400.0, gt=0, description="How long a run may wait for its data to be complete, in seconds"
+    )
+    fence: Literal["where possible", "required"] = Field(
+        "where possible", description="Whether reductions must be fenced in by the system (Linux, Landlock)"
+    )
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,11 @@ class Site:
     roots: Mapping[str, Path]
     results: Path
     cluster: str | None = None
+    hub: str | None = None
+    at_once: int = 1
+    look_every_s: float = 2.0
+    waits_at_most_s: float = 86400.0
+    fence_required: bool = False
 
     @property
     def policy(self) -> Path:
@@ -46,9 +63,9 @@ class Site:
         return self.folder / "watch.yaml"
 
     @property
-    def keys(self) -> Path:
-        """The site's own key pair."""
-        return self.folder / "keys"
+    def trusted(self) -> Path:
+        """The public keys of those who may ask, NAME.pub each."""
+        return self.folder / "keys" / "trusted"
 
     @property
     def audit(self) -> Path:
@@ -56,9 +73,19 @@ class Site:
         return self.folder / "audit.jsonl"
 
     @property
-    def seen(self) -> Path:
-        """Tickets that were used."""
-        return self.folder / "tickets.sqlite"
+    def journal(self) -> Path:
+        """What the worker took on, and the tickets that were used."""
+        return self.folder / "worker.sqlite"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder for each reduction that is going on for the hub."""
+        return self.folder / "jobs"
+
+    @property
+    def cache(self) -> Path:
+        """What reductions may keep from one to the next."""
+        return self.folder / "cache"
 
     def places(self) -> list[str]:
         """What is wrong with where things lie, each with its remedy; empty if nothing is."""
@@ -88,6 +115,11 @@ def site_at(folder: Path) -> Site:
         roots={name: folder / path for name, path in said.roots.items()},
         results=folder / said.results,
         cluster=_cluster(folder, said.cluster),
+        hub=said.hub,
+        at_once=said.at_once,
+        look_every_s=said.look_every_s,
+        waits_at_most_s=said.waits_at_most_s,
+        fence_required=said.fence == "required",
     )
 
 

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise UsageError(f"--port {args.port} is no port; give 0 to {PORTS[-1]}")
     if args.at_once < 1:
         raise UsageError("--at-once needs 1 or more")
-    with _stopped_by_signals():
+    with stopped_by_signals():
         try:
             _serve(args, output)
         except KeyboardInterrupt:
@@ -80,7 +80,7 @@ def _serve(args: argparse.Namespace, output: Output) -> None:
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[None]:
     """SIGTERM interrupts like Ctrl-C; once stopping has begun, further ones do not cut it short."""
 
     def interrupt(*_: object) -> None:

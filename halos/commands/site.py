@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from halos.commands import site_watch
+from halos.commands import site_check, site_init, site_watch, site_worker
 from halos.commands.output import Output
 
 NAME = "site"
-HELP = "a facility's side: reduce by itself what is measured"
-ACTIONS: tuple[Any, ...] = (site_watch,)
+HELP = "a facility's side: reduce where the data lie, by the facility's own rules"
+ACTIONS: tuple[Any, ...] = (site_init, site_check, site_worker, site_watch)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
