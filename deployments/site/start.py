@@ -51,6 +51,8 @@ ticket_lasts_at_most_s: 3600
 
 # Products that may leave; the first that fits decides. Without any, all products stay.
 leaving: []
+# By sftp they go with the key in keys/transfer, to a host whose key stands in keys/known_hosts;
+# without these files, with those of the user that runs the worker.
 # leaving:
 #   - to: sftp://halos@hub.example.org/inbox
 #     techniques: [saxs]

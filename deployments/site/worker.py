@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from configs.load import ConfigurationError
 from deployments.audit import Audit
-from deployments.site import job, judge
-from deployments.site.errors import RefusedError, SiteFaultsError, WorkedAlreadyError
+from deployments.site import judge
+from deployments.site.errors import SiteFaultsError, WorkedAlreadyError
 from deployments.site.jobs import Jobs
 from deployments.site.journal import Journal, Row, Stage
 from deployments.site.link import HEARTBEAT_S, REQUEST, TICKET, GoneError, Link, LinkError
-from deployments.site.policy import Leave, leave
+from deployments.site.reductions import REFUSED, Reductions, Say
 from deployments.site.site import Site
+from deployments.site.ways import ways_out
 
-MOST_ATTEMPTS = 3
-LONGEST_BACK_OFF_S, LONGEST_WAIT_S = 30.0, 600.0
+LONGEST_BACK_OFF_S = 30.0
 SECONDS_BETWEEN_PROGRESS = 2.0
 LOGIN = "PREFECT_API_AUTH_STRING"
-REFUSED = {"type": "FAILED", "name": "Refused", "message": str(RefusedError())}
-RUNNING = {"type": "RUNNING", "name": "Running"}
 LOST = "the site knows nothing of this run; its books are younger: ask again"
-
-Say = Callable[[str], None]
-# Where a product goes that may leave: called with its folder and the URL that the policy names.
-OnProduct = Callable[[Path, str], None]
 
 
 @contextmanager
-def working(site: Site, say: Say, on_product: OnProduct | None = None) -> Iterator[Worker]:
+def working(site: Site, say: Say) -> Iterator[Worker]:
     """A worker of a site whose places and policy are in order; one at a time, WorkedAlreadyError else."""
     from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
@@ -51,7 +41,9 @@ def working(site: Site, say: Say, on_product: OnProduct | None = None) -> Iterat
         jobs = Jobs(site.folder, site.jobs, site.cache)
         audit.written("worker started", site=site.name, hub=api, process=os.getpid())
         try:
-            yield Worker(site, link, Journal(site.journal), jobs, audit, say, on_product)
+            with ways_out(site, audit, say) as ways:
+                here = Reductions(site, Journal(site.journal), jobs, audit, say, ways)
+                yield Worker(site, link, here)
         finally:
             jobs.close()
             link.close()
@@ -85,44 +77,26 @@ def _alone(site: Site) -> Iterator[None]:
 class Worker:
     """Takes runs, has them reduced, and tells the hub; what it cannot tell it keeps and tells later."""
 
-    def __init__(
-        self,
-        site: Site,
-        link: Link,
-        journal: Journal,
-        jobs: Jobs,
-        audit: Audit,
-        say: Say,
-        hand: OnProduct | None,
-    ) -> None:
-        self.site, self.link, self.journal, self.jobs = site, link, journal, jobs
-        self.audit, self.say, self._hand = audit, say, hand
+    def __init__(self, site: Site, link: Link, here: Reductions) -> None:
+        self.site, self.link, self._here = site, link, here
+        self.journal, self.jobs, self.audit, self.say = here.journal, here.jobs, here.audit, here.say
         self._failures, self._link_due, self._beat_due = 0, 0.0, 0.0
         self._registered = False
         self._shown: dict[str, tuple[str | None, float]] = {}
 
     def on(self) -> None:
         """Work until interrupted."""
-        self.take_up()
+        self._here.take_up()
         while True:
             self.turn()
             time.sleep(self.site.look_every_s)
 
-    def take_up(self) -> None:
-        """Make of runs that a killed worker was reducing runs to be reduced."""
-        for row in self.journal.of(Stage.RUNNING):
-            self.say(f"taken up     {row.run}")
-            self.audit.written("taken up", run=row.run, ticket=row.order["ticket"])
-            self.journal.write(replace(row, stage=Stage.TAKEN, due=time.time()))
-
     def turn(self) -> None:
         """One round: what has ended, what the hub has and hears, what can begin."""
-        self._reap()
+        self._here.reap()
         if time.time() >= self._link_due:
             self._talk()
-        self._begin()
-
-    # --- with the hub
+        self._here.begin()
 
     def _talk(self) -> None:
         try:
@@ -234,7 +208,9 @@ class Worker:
             if row is not None and row.stage in (Stage.TAKEN, Stage.RUNNING):
                 self.jobs.stop(run)
                 self.audit.written("cancelled", run=run)
-                self._answer(row, {"type": "CANCELLED", "name": "Cancelled", "message": "as was asked for"})
+                self._here.answer(
+                    row, {"type": "CANCELLED", "name": "Cancelled", "message": "as was asked for"}
+                )
 
     def _report(self) -> None:
         for row in self.journal.untold():
@@ -256,6 +232,7 @@ class Worker:
         self.jobs.cleared(row.run, keep=False)
 
     def _show_progress(self) -> None:
+        self._shown = {run: shown for run, shown in self._shown.items() if run in self.jobs}
         for run in self.jobs:
             shown, last = self._shown.get(run, (None, 0.0))
             said = self.jobs.progress(run)
@@ -263,115 +240,3 @@ class Worker:
                 percent = 100.0 * said["done"] / max(said["total"], 1)
                 shown = self.link.progress(run, shown, said["what"], percent)
                 self._shown[run] = (shown, time.time())
-
-    # --- at the site
-
-    def _begin(self) -> None:
-        for row in self.journal.of(Stage.TAKEN):
-            if len(self.jobs) >= self.site.at_once:
-                return
-            if row.due <= time.time():
-                self.journal.write(replace(row, stage=Stage.RUNNING, report=RUNNING))
-                self.audit.written("begun", run=row.run, ticket=row.order["ticket"])
-                self.jobs.start(row.run, row.order)
-                self.say(f"reducing     {row.run}")
-
-    def _reap(self) -> None:
-        for run, status in self.jobs.ended():
-            self._shown.pop(run, None)
-            row = self.journal.row(run)
-            if row is None or row.stage is not Stage.RUNNING:
-                continue
-            answer = self.jobs.answer(run)
-            if answer is None:
-                self._died(row, status)
-            else:
-                {job.DONE: self._done, job.WAITING: self._wait}.get(answer["state"], self._failed)(
-                    row, answer
-                )
-
-    def _died(self, row: Row, status: int) -> None:
-        attempts = row.attempts + 1
-        self.audit.written("died", run=row.run, status=status, attempt=attempts)
-        if attempts >= MOST_ATTEMPTS:
-            reason = f"the reduction ended {attempts} times without an answer; the site keeps its log"
-            self._answer(row, {"type": "CRASHED", "name": "Crashed", "message": reason})
-        else:
-            self.journal.write(
-                replace(row, stage=Stage.TAKEN, attempts=attempts, due=time.time() + 2.0**attempts)
-            )
-
-    def _done(self, row: Row, answer: Mapping[str, Any]) -> None:
-        folder = Path(answer["folder"])
-        going = self._leave(folder)
-        if going.to is not None and self._hand is None:
-            going = Leave(None, "this site has no way out for products")
-        if going.to is not None and not self._handed(row, folder, going.to):
-            return
-        facts = {"key": answer["key"], "recipe": answer["recipe"], "product": folder.name}
-        said = {**facts, "cached": answer["cached"], "left": going.to is not None, "reason": going.reason}
-        self.audit.written("reduced", run=row.run, **said, to=going.to, fenced=answer["fenced"])
-        self.say(f"done         {row.run}: {folder.name}" + (f" ({going.reason})" if going.reason else ""))
-        self._answer(row, {"type": "COMPLETED", "name": "Completed", "message": json.dumps(said)})
-
-    def _handed(self, row: Row, folder: Path, to: str) -> bool:
-        """Whether a product is on its way out; if not, such as on a full disk, it is tried again."""
-        assert self._hand is not None  # asked before
-        try:
-            self._hand(folder, to)
-        except OSError as error:
-            self.audit.written("kept back", run=row.run, product=folder.name, reason=str(error))
-            self.journal.write(replace(row, stage=Stage.TAKEN, due=time.time() + LONGEST_BACK_OFF_S))
-            return False
-        return True
-
-    def _leave(self, folder: Path) -> Leave:
-        from adapters.stores.products import read_manifest
-
-        try:
-            policy = judge.sound_policy(self.site)
-        except ConfigurationError as error:
-            self.audit.written("policy unusable", reason=str(error))
-            return Leave(None, "the site's policy cannot be read")
-        manifest = read_manifest(folder)
-        return leave(
-            policy,
-            self.site.roots,
-            technique=manifest.technique,
-            recipe=manifest.recipe,
-            inputs=[Path(each.path) for each in manifest.inputs],
-            now=datetime.now(UTC),
-        )
-
-    def _wait(self, row: Row, answer: Mapping[str, Any]) -> None:
-        reason, now = answer["reason"], time.time()
-        if now - row.since > self.site.waits_at_most_s:
-            self._failed(row, {"reason": f"not ready after {self.site.waits_at_most_s:g} s: {reason}"})
-            return
-        self.jobs.again(row.run)
-        attempts = row.order.get("waited", 0)
-        due = now + min(answer["again_s"] * 2.0 ** min(attempts, 20), LONGEST_WAIT_S)
-        told = {
-            "type": "SCHEDULED",
-            "name": "AwaitingRetry",
-            "message": reason,
-            "state_details": {"scheduled_time": datetime.fromtimestamp(due, UTC).isoformat()},
-        }
-        self.audit.written("waiting", run=row.run, reason=reason)
-        self.say(f"waiting      {row.run}: {reason}")
-        order = {**row.order, "waited": attempts + 1}
-        self.journal.write(replace(row, stage=Stage.TAKEN, due=due, order=order, report=told))
-
-    def _failed(self, row: Row, answer: Mapping[str, Any]) -> None:
-        reason = answer["reason"]
-        if answer.get("state") == job.REFUSED:
-            self.audit.written("refused", run=row.run, reason=reason)
-            self.say(f"refused      {row.run}: {reason}")
-            self._answer(row, REFUSED)
-        else:
-            self.audit.written("quarantined", run=row.run, reason=reason)
-            self.say(f"quarantined  {row.run}: {reason}")
-            self._answer(row, {"type": "FAILED", "name": "Quarantined", "message": reason})
-
-    def _answer(self, row: Row, state: Mapping[str, Any]) -> None:
-        self.journal.write(replace(row, stage=Stage.ANSWERED, report=dict(state)))

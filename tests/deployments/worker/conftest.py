@@ -209,7 +209,7 @@ def place_for(
             "askers": [{"asker": "anna", "recipes": ["saxs"], "data": ["beam"]}],
         }
         site.policy.write_text(yaml.safe_dump(policy))
-        said = yaml.safe_load((site.folder / "site.yaml").read_text()) | {"look_every_s": 0.2} | more
+        said = yaml.safe_load((site.folder / "site.yaml").read_text()) | {"look_every_s": 0.5} | more
         (site.folder / "site.yaml").write_text(yaml.safe_dump(said))
         place = Place(hub, site_at(site.folder), signer(private), beam, outside / "secret.dat", cache)
         assert keyring(site.trusted)
