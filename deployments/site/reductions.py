@@ -1,4 +1,4 @@
-"""The reductions of a worker: begun when there is room, and what came of each, kept until the hub has heard it."""
+"""The reductions of a worker: begun when there is room, their answers kept until the hub has heard."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_a_product_leaves_by_the_way_that_the_policy_names(place_for, tmp_path):
     sent = until(lambda: place.audit(event="product sent"))
 
     assert answer["left"] is True
-    assert (arrived[0] / "manifest.json").exists()
+    assert len(arrived) == 1
     assert sent[0]["key"] == answer["key"]
 
 
