@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.stores.errors import StoreError
 from deployments.audit import Audit
 from deployments.site import job
 from deployments.site.errors import RefusedError
 from deployments.site.jobs import Jobs
 from deployments.site.journal import Journal, Row, Stage
+from deployments.site.policy import Leave
 from deployments.site.site import Site
 from deployments.site.ways import Ways, decided
 
@@ -78,8 +80,10 @@ class Reductions:
 
     def _done(self, row: Row, answer: Mapping[str, Any]) -> None:
         folder = Path(answer["folder"])
-        going = decided(self.site, folder)
-        if going.to is not None and not self._handed(row, folder, going.to):
+        try:
+            going = self._on_its_way(folder)
+        except (OSError, StoreError) as error:
+            self._not_yet(row, folder, error)
             return
         facts = {"key": answer["key"], "recipe": answer["recipe"], "product": folder.name}
         said = {**facts, "cached": answer["cached"], "left": going.to is not None, "reason": going.reason}
@@ -87,15 +91,18 @@ class Reductions:
         self.say(f"done         {row.run}: {folder.name}" + (f" ({going.reason})" if going.reason else ""))
         self.answer(row, {"type": "COMPLETED", "name": "Completed", "message": json.dumps(said)})
 
-    def _handed(self, row: Row, folder: Path, to: str) -> bool:
-        """Whether a product is on its way out; if not, such as on a full disk, it is tried again."""
-        try:
-            self._ways.hand_on(folder, to)
-        except OSError as error:
-            self.audit.written("kept back", run=row.run, product=folder.name, reason=str(error))
-            self.journal.write(replace(row, stage=Stage.TAKEN, due=time.time() + SECONDS_TO_HAND_ON_AGAIN))
-            return False
-        return True
+    def _on_its_way(self, folder: Path) -> Leave:
+        going = decided(self.site, folder)
+        if going.to is not None:
+            self._ways.hand_on(folder, going.to)
+        return going
+
+    def _not_yet(self, row: Row, folder: Path, error: Exception) -> None:
+        """A full disk may be emptied; a product that was taken away meanwhile is made again."""
+        if isinstance(error, StoreError):
+            self.jobs.again(row.run)
+        self.audit.written("kept back", run=row.run, product=folder.name, reason=str(error))
+        self.journal.write(replace(row, stage=Stage.TAKEN, due=time.time() + SECONDS_TO_HAND_ON_AGAIN))
 
     def _wait(self, row: Row, answer: Mapping[str, Any]) -> None:
         reason, now = answer["reason"], time.time()

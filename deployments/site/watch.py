@@ -26,7 +26,7 @@ from flows.states import ASKED, DONE, QUARANTINED, REFUSED, WAITING
 
 NAP_S = 0.2
 # Where products go that others wait for; called again after a restart until it has returned once.
-OnDone = Callable[[Path], None]
+OnDone = Callable[[Path], Any]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.stores.errors import StoreError
 from adapters.stores.link import Access
 from adapters.stores.products import read_manifest
 from configs.load import ConfigurationError
@@ -58,6 +59,24 @@ class Ways:
     def hand_on(self, folder: Path, to: str) -> None:
         """Note durably that a product leaves; it is sent when the link is up."""
         self.outbox(to).put(folder)
+
+    def let_go(self, folder: Path) -> Leave:
+        """Hand on a product that nobody at the hub asked for, if it may leave; whether it may."""
+        # A product that is damaged or gone stays, and the watcher goes on.
+        try:
+            going = decided(self._site, folder)
+            if going.to is not None:
+                self.hand_on(folder, going.to)
+        except StoreError as error:
+            going = Leave(None, str(error))
+        said = {"product": folder.name, "left": going.to is not None, "to": going.to, "reason": going.reason}
+        self._audit.written("reduced by itself", **said)
+        return going
+
+    def flush(self) -> None:
+        """Send now what is due, without waiting for the next look."""
+        for box in self._boxes.values():
+            box.flush()
 
     def known(self) -> list[str]:
         """Where products may go now; nowhere while the policy cannot be used."""

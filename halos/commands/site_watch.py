@@ -31,17 +31,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Watch until Ctrl-C; with --once until nothing more can be done."""
+    from deployments.audit import Audit
     from deployments.site.site import site_at
     from deployments.site.watch import watching
+    from deployments.site.ways import ways_out
 
     site = site_at(args.folder)
     if args.status:
         return _told(_known(site), output)
-    with _stopped_in_order(), watching(site, output.say) as watch:
+    with (
+        _stopped_in_order(),
+        ways_out(site, Audit(site.audit), output.say) as ways,
+        watching(site, output.say, ways.let_go) as watch,
+    ):
         if not args.once:
             output.say(f"watching {', '.join(map(str, site.roots.values()))}; Ctrl-C stops it")
             watch.on()
         watch.once()
+        ways.flush()
         return _told(watch.status(), output)
 
 
