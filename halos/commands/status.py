@@ -41,6 +41,11 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("flows.ledger.errors", "StaleLeaseError", FAULT),
     ("flows.ledger.errors", "LedgerError", USAGE),
     ("tasks.nmr.spectrum", "ResonanceError", BROKEN),
+    ("flows.site_errors", "NoHubError", USAGE),
+    ("flows.site_errors", "NoKeyError", USAGE),
+    ("flows.site_errors", "SiteRefusedError", REFUSED),
+    ("flows.site_errors", "SiteBrokenError", BROKEN),
+    ("flows.site_errors", "SitesError", NOT_READY),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
 )
