@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,10 @@ from prefect import flow
 
 from adapters.model import Flag
 from adapters.stores.products import ProductStore
-from flows.campaign import Job, Join, Work, read
+from flows.campaign import Job, Join, Work
+from flows.campaign_reader import read
+from flows.campaign_rows import Planned, Reduced
+from flows.campaign_sites import ask_sites, asking, await_sites
 from flows.engine import in_flow_run, logger, step
 from flows.fuse import fuse
 from flows.ledger.entering import entered
@@ -22,50 +24,31 @@ from flows.results import default_results
 from flows.states import ASKED, DONE, kind_of, state_of
 from flows.telling import ROOMS
 
-
-@dataclass(frozen=True)
-class Planned:
-    """What will become of a run: `asked` will be reduced, `done` is there, else why it cannot be."""
-
-    name: str
-    recipe: str
-    state: str
-    reason: str
-    key: str | None
-
-
-@dataclass(frozen=True)
-class Reduced:
-    """What became of a run: its answer, or the state it is in with the reason and kind of error."""
-
-    name: str
-    recipe: str
-    state: str
-    reason: str
-    kind: str | None
-    answer: dict[str, Any] | None
-
-    def to_json(self) -> dict[str, Any]:
-        """One row of the `runs` of a campaign."""
-        said = self.answer or {}
-        kept = {name: said.get(name) for name in ("key", "product", "cached", "seconds")}
-        told = ("name", "recipe", "state", "reason", "kind")
-        return {name: getattr(self, name) for name in told} | kept
+PATIENCE_S = 3600.0
 
 
 @flow(name="campaign", description="Every run of a sample to its product, and the products to one answer")
-def run_campaign(campaign: Path, results: Path | None = None, cluster: str | None = None) -> dict[str, Any]:
-    """Reduce all runs of a campaign and fuse what came of them.
+def run_campaign(
+    campaign: Path,
+    results: Path | None = None,
+    cluster: str | None = None,
+    patience_s: float = PATIENCE_S,
+) -> dict[str, Any]:
+    """Reduce all runs of a campaign where their data lie, and fuse what came of them.
 
     Args:
         campaign: The campaign's YAML file
         results: Folder for products; empty takes the hub's own
-        cluster: Where to compute, by the name of a cluster configuration; empty takes threads
+        cluster: Where to compute what lies here, by the name of a cluster configuration; empty takes threads
+        patience_s: How long to wait for sites, in seconds; what takes longer goes on there
     """
     work = read(campaign)
     home = results or default_results()
     look_what_is_there(work, home)
-    reduced = reduce_runs(work.jobs, home, cluster)
+    with asking(work.away, home) as sites:
+        asked = ask_sites(work.away, sites)
+        reduced = reduce_runs(work.jobs, home, cluster)
+        reduced += await_sites(asked, sites, patience_s)
     fused = [fuse_runs(join, reduced, home) for join in work.joins]
     return answered(work, reduced, fused)
 
@@ -73,7 +56,9 @@ def run_campaign(campaign: Path, results: Path | None = None, cluster: str | Non
 def plan(work: Work, results: Path | None = None) -> list[Planned]:
     """What will become of each run, without computing anything."""
     store = ProductStore(results or default_results())
-    return [_planned(job, store) for job in work.jobs]
+    here = [_planned(job, store) for job in work.jobs]
+    # What a site has done already is for the site to say.
+    return here + [Planned(run.name, run.recipe, ASKED, f"at {run.site}", None) for run in work.away]
 
 
 @step("look what is there")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--cluster", help="a cluster by name, or a YAML file (default: threads, or HALOS_CLUSTER)"
     )
 
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="how long to wait for sites (default: 3600); what takes longer goes on there",
+    )
+    parser.add_argument(
+        "--key", type=Path, help="your private key, to sign what sites are asked (default: HALOS_KEY)"
+    )
+
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Say the plan, do it, and say what came of it."""
     if not args.campaign.is_file():
         raise UsageError(f"{args.campaign} is no file; give the campaign's YAML file")
-    from flows.campaign import read
+    from flows.campaign_reader import read
     from flows.run_campaign import plan, run_campaign
 
     work = read(args.campaign)
     for line in plan_lines(plan(work, args.out)):
         output.say(line)
-    answer = performed(run_campaign, output, args.campaign, results=args.out, cluster=args.cluster)
+    if args.key is not None:
+        os.environ["HALOS_KEY"] = str(args.key)
+    answer = performed(
+        run_campaign,
+        output,
+        args.campaign,
+        results=args.out,
+        cluster=args.cluster,
+        patience_s=args.wait,
+    )
     output.result(answer, lines(answer))
     return status(answer["runs"])
 
@@ -55,7 +76,13 @@ def plan_lines(planned: Iterable[Any]) -> list[str]:
 def lines(answer: Mapping[str, Any]) -> list[str]:
     """The answer for a person: each run with its state, then each passport."""
     rows = [
-        (f"  {each['name']}", each["recipe"], each["state"], each["reason"] or str(each["product"]))
+        (
+            f"  {each['name']}",
+            each["recipe"],
+            each["site"],
+            each["state"],
+            each["reason"] or str(each["product"]),
+        )
         for each in answer["runs"]
     ]
     said = [f"runs of {answer['sample']}", *table(rows)]

@@ -51,6 +51,11 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("flows.ledger.errors", "LedgerError", USAGE),
     ("tasks.mri.maps", "VolumeError", BROKEN),
     ("tasks.nmr.spectrum", "ResonanceError", BROKEN),
+    ("flows.site_errors", "NoHubError", USAGE),
+    ("flows.site_errors", "NoKeyError", USAGE),
+    ("flows.site_errors", "SiteRefusedError", REFUSED),
+    ("flows.site_errors", "SiteBrokenError", BROKEN),
+    ("flows.site_errors", "SitesError", NOT_READY),
     ("deployments.errors", "PartFailedError", FAULT),
     ("deployments.errors", "HubError", USAGE),
 )

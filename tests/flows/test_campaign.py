@@ -9,7 +9,8 @@ import pytest
 
 from adapters.testing.samples import SampleCurve, sphere_curve, write_ascii
 from configs.load import ConfigurationError
-from flows.campaign import CampaignError, read
+from flows.campaign import CampaignError
+from flows.campaign_reader import read
 from flows.run_campaign import plan, run_campaign
 from halos.commands import main
 
@@ -89,10 +90,40 @@ def test_a_missing_file_among_the_parameters_is_told_too(home):
     assert str(home / "curves/water.dat") in fault
 
 
-def test_a_run_at_another_site_is_refused(home):
-    (fault,) = faults_of(home, MINIMAL.replace("name: one", "name: one\n    site: petra3"))
+AWAY = MINIMAL.replace(
+    "name: one\n    paths: [curves/one.dat]", "name: one\n    site: petra\n    paths: [raw/one.dat]"
+)
 
-    assert "line 5, runs.0.site: one lies at petra3" in fault
+
+def test_a_run_at_a_site_is_told_to_the_site_as_it_stands(home):
+    work = read(written(home, AWAY.replace("name: spheres", "name: spheres\n  concentration_mg_ml: 4.5")))
+    (away,) = work.away
+
+    assert [job.name for job in work.jobs] == ["two"]
+    assert (away.site, away.recipe, away.paths) == ("petra", "saxs", ("raw/one.dat",))
+    assert away.parameters["shape"]["particle"] == "other"
+    assert away.parameters["shape"]["concentration_mg_ml"] == 4.5
+    assert work.joins[0].runs == ("two", "one")
+
+
+def test_parameters_for_a_site_are_checked_here_too(home):
+    (fault,) = faults_of(home, AWAY.replace("particle: other", "roundness: 3", 1))
+
+    assert fault.startswith("line 8, runs.0.parameters.shape.roundness")
+
+
+def test_a_site_is_asked_for_its_own_recipes_only(home):
+    (fault,) = faults_of(home, AWAY.replace("recipe: saxs", "recipe: mine.yaml", 1))
+
+    assert "petra runs its own recipes only" in fault
+
+
+def test_sites_cannot_be_asked_without_a_hub(home, capsys):
+    status = main(["run", str(written(home, AWAY)), "--out", str(home / "results")])
+
+    assert status == 2
+    assert "runs lie at petra" in capsys.readouterr().err
+    assert not (home / "results").exists()
 
 
 def test_a_fusion_of_an_unknown_run_is_told_with_the_known_ones(home):
@@ -231,3 +262,46 @@ runs:
     assert abs(mass["consensus"] - 14.305) < 3 * mass["uncertainty"]
     assert "several_molecules_in_asymmetric_unit" in codes
     assert "stoichiometry_differs" not in codes
+
+
+@pytest.mark.measured
+def test_glucose_isomerase_is_the_tetramer_of_its_crystal(measured, tmp_path):
+    pytest.importorskip("gemmi")
+    folder = measured / "biosaxs/glucose-isomerase-chess"
+    text = f"""\
+sample:
+  name: glucose isomerase
+  structure: {folder}/model/1XIB_4mer.pdb
+  stoichiometry: 4
+runs:
+  - name: curve
+    paths: [{folder}/subtracted/glucose_isomerase.dat]
+    recipe: saxs
+"""
+
+    found = run_campaign.fn(written(tmp_path, text), tmp_path / "results")
+
+    said = found["quantities"]
+    assert said["oligomeric_state"]["consensus"] == 4
+    assert said["radius_of_gyration"]["verdict"] == said["maximum_dimension"]["verdict"] == "agree"
+    assert abs(said["molecular_mass"]["consensus"] - 173) < 0.1 * 173
+
+
+@pytest.mark.measured
+def test_the_batch_of_albumin_is_the_odd_one_beside_its_column_and_its_spectrum(measured, tmp_path):
+    text = f"""\
+sample: {{name: bovine serum albumin}}
+runs:
+  - {{name: native, paths: [{measured}/ms/native/BSA.txt], recipe: native-ms}}
+  - {{name: column, paths: [{measured}/biosaxs/bsa-sec-bioxolver/frames], recipe: sec-saxs}}
+  - {{name: batch, paths: [{measured}/biosaxs/embl-hamburg/bsa-sub.dat], recipe: saxs}}
+"""
+
+    said = run_campaign.fn(written(tmp_path, text), tmp_path / "results")["quantities"]
+
+    assert said["molecular_mass"]["verdict"] == "agree"
+    assert abs(said["molecular_mass"]["consensus"] - 66.43) < 3 * said["molecular_mass"]["uncertainty"]
+    assert said["radius_of_gyration"]["verdict"] == "conflict"
+    assert said["radius_of_gyration"]["consensus"] is None
+    why = " ".join(said["radius_of_gyration"]["why"])
+    assert "bsa-sub.dat is larger than the others in every size" in why and "dimers" in why
