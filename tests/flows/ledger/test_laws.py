@@ -118,7 +118,7 @@ def test_only_the_last_owner_commits_and_only_once():
 
 @pytest.mark.xdist_group("postgres")
 def test_only_the_last_owner_commits_on_postgresql_too(postgres):
-    url = postgres()
+    url = postgres.database()
 
     class OnPostgresql(Leases):
         kept = staticmethod(lambda now: ledger_at(url, now=now, lease_s=LEASE_S))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, text
@@ -215,3 +216,22 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path):
 
     with pytest.raises(LedgerPlaceError, match="not a database"):
         ledger_of(tmp_path)
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_database_that_is_killed_loses_nothing(postgres):
+    ledger = ledger_at(postgres.database())
+    asked(ledger)
+    lease = ledger.claim("/store", "a" * 64, "saxs")
+    ledger.begin(lease, "abc1")
+    postgres.kill()
+    try:
+        with pytest.raises(LedgerAwayError, match="does not answer"):
+            ledger.renew(lease)
+    finally:
+        postgres.start()
+    with ledger.committing(lease, Path("/store/p"), "abc1"):
+        pass
+
+    assert ledger.get("abc1").state == DONE
+    assert [each["commits"] for each in ledger.products()] == [1]
