@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from tasks.common.parameters import Values
 
-Quantity = Literal["t1", "t2", "t1rho", "noe"]
+Quantity = Literal["t1", "t2", "t1rho"]
 
 
 class ProcessingParameters(Values):
