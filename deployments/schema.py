@@ -90,4 +90,6 @@ def _given(default: Any) -> Any:
     """A default without its empty places."""
     if isinstance(default, Mapping):
         return {key: _given(each) for key, each in default.items() if each is not None}
+    if isinstance(default, (list, tuple)):
+        return [_given(each) for each in default]
     return default

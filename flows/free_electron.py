@@ -22,7 +22,9 @@ from tasks.common.parameters import Values
 class ChannelParameters(Values):
     """Where a channel lies, for a beamtime that names it."""
 
-    path: str = Field(description="Path of the channel, or source and key with a space between")
+    dataset: str = Field(
+        description="Dataset of the channel in the files, or source and key with a space between"
+    )
     at: tuple[int, ...] = Field((), description="Place on each axis behind the trains")
     unit: str = Field("arbitrary", description="Unit of its values; files mostly state none")
     hits: bool = Field(False, description="Its last axis lists single particles")

@@ -252,7 +252,7 @@ def _channels(
     """Channels by name; a path is a source and a key with a space between."""
     if said := assumed.get("channels"):
         chosen = maps.parsed(said)
-        if wrong := [each.path for each in chosen.values() if " " not in each.path]:
+        if wrong := [each.dataset for each in chosen.values() if " " not in each.dataset]:
             raise LayoutError(path, f"{wrong[0]!r} is not a source and a key with a space between")
         flags.append(Flag.info("channel_map_given", f"{len(chosen)} channels are named by the map given"))
         return chosen
@@ -297,7 +297,7 @@ class Values:
 
 
 def _values(channel: Channel, indices: list[FileIndex]) -> Values | None:
-    source, _, key = channel.path.partition(" ")
+    source, _, key = channel.dataset.partition(" ")
     inner = key.replace(".", "/")
     group = inner.partition("/")[0]
     sources: list[Source] = []
@@ -324,7 +324,7 @@ def _values(channel: Channel, indices: list[FileIndex]) -> Values | None:
     if not sources:
         return None
     if len(shapes) > 1:
-        raise LayoutError(sources[0].file, f"{channel.path} changes its shape between files")
+        raise LayoutError(sources[0].file, f"{channel.dataset} changes its shape between files")
     unit = channel.unit if channel.unit != UNKNOWN_UNIT else units[0] or UNKNOWN_UNIT
     return Values(tuple(sources), tuple(names), shapes.pop(), np.result_type(*types), unit)
 
@@ -349,7 +349,7 @@ def _dataset(
     import xarray as xr
 
     read = {name: values for name, each in chosen.items() if (values := _values(each, indices)) is not None}
-    if absent := [each.path for name, each in chosen.items() if name not in read]:
+    if absent := [each.dataset for name, each in chosen.items() if name not in read]:
         raise LayoutError(indices[0].path, f"there is no channel of numbers {', '.join(absent)}")
     electrons = _electron_lists(indices)
     trains = _trains(indices, [*read.values(), *electrons.values()])
@@ -400,7 +400,7 @@ def _channel(name: str, channel: Channel, values: Values, trains: files.Trains) 
         channel.at
     ) > len(values.rest):
         raise LayoutError(
-            values.sources[0].file, f"{channel.path} is {values.rest}, so there is no {channel.at}"
+            values.sources[0].file, f"{channel.dataset} is {values.rest}, so there is no {channel.at}"
         )
     source = _joined(values, trains, channel.at)
     about = {"units": values.unit}

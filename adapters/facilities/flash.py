@@ -145,7 +145,7 @@ class FlashDaq:
     def _chosen(self, parts: Mapping[str, list[Part]], path: Path, flags: list[Flag]) -> dict[str, Channel]:
         if given := self.assumed.get("channels"):
             chosen = maps.parsed(given)
-            if absent := [each.path for each in chosen.values() if each.path not in parts]:
+            if absent := [each.dataset for each in chosen.values() if each.dataset not in parts]:
                 raise LayoutError(path, f"it has no channel {', '.join(dict.fromkeys(absent))}")
             flags.append(Flag.info("channel_map_given", f"{len(chosen)} channels are named by the map given"))
             return chosen
@@ -259,7 +259,7 @@ def _lacking(file: Path, parts: Mapping[str, list[Part]], chosen: Mapping[str, C
 
     return [
         name
-        for name in dict.fromkeys(each.path for each in chosen.values())
+        for name in dict.fromkeys(each.dataset for each in chosen.values())
         if any(same(part) for part in parts[name]) and all(part.file != file for part in parts[name])
     ]
 
@@ -267,13 +267,13 @@ def _lacking(file: Path, parts: Mapping[str, list[Part]], chosen: Mapping[str, C
 def _dataset(parts: Mapping[str, list[Part]], chosen: Mapping[str, Channel], flags: list[Flag]) -> xr.Dataset:
     joins = {
         path: joined.join([part.trains for part in parts[path]])
-        for path in dict.fromkeys(each.path for each in chosen.values())
+        for path in dict.fromkeys(each.dataset for each in chosen.values())
     }
     _told(joins, parts, flags)
     trains = np.unique(np.concatenate([each.index for each in joins.values()]))
     variables: dict[str, Any] = {}
     for name, channel in chosen.items():
-        source = _source(channel, parts[channel.path], joins[channel.path], trains)
+        source = _source(channel, parts[channel.dataset], joins[channel.dataset], trains)
         if source is None:
             continue
         behind = ("hit",) if channel.hits else tuple(f"{name}_{axis}" for axis in range(source.ndim - 1))
@@ -292,16 +292,18 @@ def _source(
     shapes = {part.shape[1:] for part in parts}
     if len(shapes) > 1:
         sizes = " and ".join(sorted(map(str, shapes)))
-        raise LayoutError(parts[0].file, f"{channel.path} changes its shape between files: {sizes}")
+        raise LayoutError(parts[0].file, f"{channel.dataset} changes its shape between files: {sizes}")
     rest = shapes.pop()
     if len(channel.at) > len(rest) or any(
         not 0 <= at < size for at, size in zip(channel.at, rest, strict=False)
     ):
-        raise LayoutError(parts[0].file, f"{channel.path} has the shape {rest}, so there is no {channel.at}")
+        raise LayoutError(
+            parts[0].file, f"{channel.dataset} has the shape {rest}, so there is no {channel.at}"
+        )
     if channel.hits and len(rest) - len(channel.at) != 1:
-        raise LayoutError(parts[0].file, f"{channel.path} at {channel.at} is no list of single hits")
+        raise LayoutError(parts[0].file, f"{channel.dataset} at {channel.at} is no list of single hits")
     piece, row = joined.spread(own, trains)
-    pieces = tuple(joined.Piece(str(part.file), f"{channel.path}/value") for part in parts)
+    pieces = tuple(joined.Piece(str(part.file), f"{channel.dataset}/value") for part in parts)
     dtype = np.result_type(*(part.dtype for part in parts))
     return joined.JoinedRows(pieces, piece, row, rest=rest, dtype=dtype, pick=channel.at)
 

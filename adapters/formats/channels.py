@@ -14,19 +14,19 @@ UNKNOWN_UNIT = "arbitrary"
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Where a quantity lies: a path in the file, a place on each axis behind the trains, and its unit.
+    """Where a quantity lies: a dataset of the file, a place on each axis behind the trains, and its unit.
 
     `hits` names the axis that counts single particles, so that all of them share it.
     """
 
-    path: str
+    dataset: str
     at: tuple[int, ...] = ()
     unit: str = UNKNOWN_UNIT
     hits: bool = False
 
 
 def parsed(said: str) -> dict[str, Channel]:
-    """A channel map as JSON: name to a path, or to path, at, unit and hits.
+    """A channel map as JSON: name to a dataset, or to dataset, at, unit and hits.
 
     Raises
     ------
@@ -46,11 +46,11 @@ def _channel(said: object) -> Channel:
     if isinstance(said, str):
         return Channel(said)
     if not isinstance(said, Mapping):
-        raise TypeError(f"{said!r} is neither a path nor a channel")
-    if unknown := set(said) - {"path", "at", "unit", "hits"}:
+        raise TypeError(f"{said!r} is neither a dataset nor a channel")
+    if unknown := set(said) - {"dataset", "at", "unit", "hits"}:
         raise TypeError(f"a channel has no {', '.join(map(str, sorted(unknown)))}")
     at = said.get("at", ())
     places = (int(at),) if isinstance(at, int) else tuple(int(each) for each in at)
     return Channel(
-        str(said["path"]), places, str(said.get("unit", UNKNOWN_UNIT)), bool(said.get("hits", False))
+        str(said["dataset"]), places, str(said.get("unit", UNKNOWN_UNIT)), bool(said.get("hits", False))
     )

@@ -45,7 +45,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"^HDR,\s",
-        "the settings of a Merlin detector, not a run; open its .mib file, and they are read with it",
+        "the settings of a Merlin detector, not a run; nothing here reads its .mib file yet",
     ),
     (
         r"^run type: *(regular|screening)",

@@ -94,23 +94,3 @@ class RelaxationParameters(Values):
         None,
         description="Standard deviation of heights; empty takes that of the spectra or of repeated delays",
     )
-
-
-class ShiftParameters(Values):
-    """How two states are compared."""
-
-    nitrogen_weight: PositiveFloat = Field(0.14, description="Weight of 15N differences against those of 1H")
-    carbon_weight: PositiveFloat = Field(0.3, description="Weight of 13C differences against those of 1H")
-    hydrogen_error_ppm: PositiveFloat = Field(
-        0.01, description="Standard uncertainty of 1H shifts that state none"
-    )
-    other_error_ppm: PositiveFloat = Field(0.1, description="The same for other nuclei")
-    claims: PositiveInt = Field(12, le=500, description="How many of the largest differences become findings")
-
-
-class TumblingParameters(Values):
-    """How the rotational correlation time follows from T1 and T2 of 15N."""
-
-    nitrogen_mhz: PositiveFloat | None = Field(
-        None, description="Larmor frequency of 15N in MHz; empty takes what the file says"
-    )

@@ -234,7 +234,7 @@ def test_channels_stand_by_train_with_the_unit_that_files_state(written):
 
 def test_channels_can_be_named(written):
     path = written()
-    said = {"energy": {"path": ENERGY, "at": [2], "unit": "uJ"}, "pressure": f"{XGM} pressure.dcr.value"}
+    said = {"energy": {"dataset": ENERGY, "at": [2], "unit": "uJ"}, "pressure": f"{XGM} pressure.dcr.value"}
 
     run = open_run(path, assume={"channels": json.dumps(said)})
 

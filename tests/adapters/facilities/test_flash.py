@@ -90,7 +90,10 @@ def test_the_tenth_file_comes_after_the_second(tmp_path):
 def test_a_channel_map_names_what_it_points_at(tmp_path):
     path = write_flash(tmp_path / flash_name(), hextof())
     said = json.dumps(
-        {"energy": {"path": GMD, "at": [0], "unit": "uJ"}, "bias": {"path": DLD, "at": [4, 0], "unit": "V"}}
+        {
+            "energy": {"dataset": GMD, "at": [0], "unit": "uJ"},
+            "bias": {"dataset": DLD, "at": [4, 0], "unit": "V"},
+        }
     )
 
     run = open_run(path, assume={"channels": said})
@@ -117,7 +120,7 @@ def test_a_row_that_is_not_there_is_refused(tmp_path):
     path = write_flash(tmp_path / flash_name(), hextof())
 
     with pytest.raises(LayoutError, match="no \\(9,\\)"):
-        open_run(path, assume={"channels": json.dumps({"x": {"path": DLD, "at": [9]}})})
+        open_run(path, assume={"channels": json.dumps({"x": {"dataset": DLD, "at": [9]}})})
 
 
 def test_values_that_were_never_written_are_missing_and_told(tmp_path):
