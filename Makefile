@@ -28,7 +28,7 @@ demo: $(VENV)/.ready
 	$(BIN)/halos demo
 
 test: $(VENV)/.ready
-	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder $(TESTS)
+	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder --durations 15 $(TESTS)
 
 lint: $(VENV)/.lint-ready
 	$(BIN)/ruff check .

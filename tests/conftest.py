@@ -25,17 +25,21 @@ def measured() -> Path:
     return root
 
 
-# Fixtures that take long to start; whoever uses one is tested where it runs already.
-SHARED = ("hub", "prefect_db", "hosts")
+# Tests in these folders share a server that takes long to start.
+TOGETHER = ("tests/deployments/hosts/", "tests/deployments/worker/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under xdist, tests of a module stay together, and so do those that share a server."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            names = getattr(item, "fixturenames", ())
-            shared = next((name for name in SHARED if name in names), None)
-            item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes share the tests by file, in the order of the file, and some folders by folder."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::", 1)[0]
+            return next((folder for folder in TOGETHER if path.startswith(folder)), path)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from deployments.audit import entries
 from deployments.neighbours import Around, Neighbour, neighbours
 from tests.deployments.conftest import surroundings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("around")]
+pytestmark = [pytest.mark.slow]
 
 RUNS = """\
   - name: one

@@ -40,7 +40,6 @@ from tests.deployments.services import Postgres, Service, free_port
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("storm"),
     pytest.mark.skipif("HALOS_STORM" not in os.environ, reason="a storm takes long: set HALOS_STORM"),
 ]
 

@@ -17,7 +17,7 @@ from flows.ledger.ledger import ledger_of
 from halos.commands import demo, demo_data
 from halos.commands.output import Output
 
-pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.xdist_group("hosts")]
+pytestmark = [pytest.mark.hosts, pytest.mark.slow]
 
 CUT_S = 60.0
 SECONDS = 420

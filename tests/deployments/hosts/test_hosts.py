@@ -12,7 +12,7 @@ from adapters.stores.products import verified
 from adapters.testing.products import write_product
 from deployments.audit import checked, entries
 
-pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.xdist_group("hosts")]
+pytestmark = [pytest.mark.hosts, pytest.mark.slow]
 MIB = 2**20
 SECONDS = 90
 

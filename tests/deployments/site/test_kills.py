@@ -15,7 +15,7 @@ from flows.replay import numbers
 from flows.states import DONE, QUARANTINED
 from halos.commands.status import BROKEN as BROKEN_STATUS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("watch")]
+pytestmark = [pytest.mark.slow]
 
 RUNS, BROKEN, KILLS, SEED = 6, 2, 12, 20261128
 SECONDS_AT_MOST = 300

@@ -17,8 +17,6 @@ from deployments.site.rules import rules_of
 from deployments.site.watch import rule_faults, watching
 from flows.states import ASKED, DONE, QUARANTINED, REFUSED, RUNNING, WAITING
 
-pytestmark = pytest.mark.xdist_group("watch")
-
 
 def test_a_ready_run_is_reduced_by_its_rule(facility):
     facility.curve("a/one.dat")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site-worker")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture

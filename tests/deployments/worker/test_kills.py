@@ -11,7 +11,7 @@ from deployments.site.journal import Journal, Stage
 
 from .conftest import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site-worker")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

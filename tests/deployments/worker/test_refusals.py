@@ -15,7 +15,7 @@ from deployments.site.errors import RefusedError
 from flows.keys import laid, signer
 from flows.ticket import signed
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site-worker")]
+pytestmark = [pytest.mark.slow]
 Ask = Callable[[Any], str]
 
 

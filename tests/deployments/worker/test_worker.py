@@ -7,7 +7,7 @@ import yaml
 
 from .conftest import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site-worker")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_a_signed_request_is_reduced_at_the_site(place):

@@ -4,7 +4,6 @@ import tempfile
 from itertools import count
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -116,7 +115,6 @@ def test_only_the_last_owner_commits_and_only_once():
         )
 
 
-@pytest.mark.xdist_group("postgres")
 def test_only_the_last_owner_commits_on_postgresql_too(postgres):
     url = postgres.database()
 

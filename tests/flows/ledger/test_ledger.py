@@ -218,7 +218,6 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path):
         ledger_of(tmp_path)
 
 
-@pytest.mark.xdist_group("postgres")
 def test_a_database_that_is_killed_loses_nothing(postgres):
     ledger = ledger_at(postgres.database())
     asked(ledger)

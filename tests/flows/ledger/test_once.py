@@ -50,9 +50,7 @@ def test_the_same_again_is_found_and_not_counted(tmp_path):
     assert len(ledger_of(tmp_path).requests()) == 1
 
 
-@pytest.mark.parametrize(
-    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.xdist_group("postgres"))]
-)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_of_many_that_ask_at_once_one_computes_and_the_others_get_it(
     tmp_path, database, request, monkeypatch
 ):

@@ -15,7 +15,7 @@ from tasks.spa.parameters import MapParameters
 from tasks.structure.parameters import StructureParameters
 from tasks.structure.particle import particle_of
 
-pytestmark = [pytest.mark.measured, pytest.mark.slow, pytest.mark.xdist_group("betagal")]
+pytestmark = [pytest.mark.measured, pytest.mark.slow]
 # Where the database's own comparison puts the model: up to the four turns of its symmetry.
 KNOWN = np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
