@@ -12,7 +12,7 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats.blob import Blob, size_of
 from adapters.formats.volumes import stacked
-from adapters.model import Measurement, Metadata, Provenance, Readiness
+from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
 
 VERSION = "1"
@@ -21,6 +21,10 @@ MOST_HEADER = 65536
 FIELD = re.compile(r"^\s*(?:float|int|char)\s+\*?\s*(\w+)(?:\[\])?\s*=\s*([^;]*);", re.MULTILINE)
 KINDS = {("float", 32): "f4", ("float", 64): "f8", ("integer", 16): "i2", ("integer", 32): "i4"}
 MM = 10.0
+UNTURNED = Flag.info(
+    "orientation_not_stated",
+    "sizes of voxels are known, but not how the axes lie in the subject: that depends on how it was put in",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Fdf:
                "sequence": _word(said, "sequence"), "nucleus": _word(said, "nucleus"),
                "frequency_mhz": _first(path, said, "nucfreq")}  # fmt: skip
         metadata = Metadata(technique="mri", raw={name: value for name, value in raw.items() if value})
-        return Measurement(data, metadata, Provenance(str(path), self.name, VERSION))
+        return Measurement(data, metadata, Provenance(str(path), self.name, VERSION), (UNTURNED,))
 
 
 def _header(path: Path) -> tuple[dict[str, str], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from adapters.model import Finding, Flag, Measurement
 from tasks.common.reduced import Reduced, together
 from tasks.ms.errors import SpectrumError
 from tasks.ms.kernels.charges import Ladder, ladders
-from tasks.ms.kernels.ions import Mode, Response, charge_doubt, histogram, masses_of_ions, modes, response
+from tasks.ms.kernels.ions import Mode, Response, histogram, masses_of_ions, modes, response
 from tasks.ms.kernels.peaks import even_profile, pick
 from tasks.ms.parameters import DetectionParameters
 
@@ -47,9 +49,7 @@ def charge_detection(run: Measurement, parameters: DetectionParameters) -> Reduc
             }
         )
     facts = {"ions": len(mz), "signal_per_charge": calibrated.per_charge}
-    reduced = Reduced(
-        (*_modes(found, calibrated), *_by_ladder(ladder)), (*flags, *_none(found)), tables, facts
-    )
+    reduced = Reduced(_modes(found, calibrated), (*flags, *_none(found)), tables, facts)
     return together([reduced], run.flags)
 
 
@@ -110,7 +110,7 @@ def _response(
         if measured is None:
             return Response(given, error, empty, empty, empty.astype(int)), ()
         away = measured.per_charge / given - 1
-        chosen = Response(given, error, measured.charges, measured.signals, measured.ions)
+        chosen = replace(measured, per_charge=given, error=error)
         if abs(away) < 0.05:
             return chosen, ()
         told = f"ladders of m/z say a signal per charge {100 * away:+.0f} % away from the one given"
@@ -129,7 +129,8 @@ def _response(
 
 
 def _modes(found: list[Mode], calibrated: Response) -> tuple[Finding, ...]:
-    relative = calibrated.error / calibrated.per_charge
+    # The mass of one species is as good as the proportion of signal to charge is at its charges.
+    relative = float(np.hypot(calibrated.error / calibrated.per_charge, calibrated.departure))
     findings = []
     for number, mode in enumerate(found, start=1):
         error = float(np.hypot(mode.error, relative * mode.mass))
@@ -162,21 +163,6 @@ def _none(found: list[Mode]) -> tuple[Flag, ...]:
     if found:
         return ()
     return (Flag.invalid("no_mass_mode", "no peak stands out in the histogram of masses"),)
-
-
-def _by_ladder(found: list[Ladder]) -> tuple[Finding, ...]:
-    findings = []
-    for number, ladder in enumerate(found, start=1):
-        told = (
-            f"charges {ladder.charges.min()} to {ladder.charges.max()} in the histogram of m/z",
-            "that all charges may be off by one is in the uncertainty",
-            "adducts are part of the mass",
-        )
-        doubt = charge_doubt(ladder)
-        error = float(np.hypot(ladder.error, doubt * ladder.mass))
-        method = "charge ladder" if number == 1 else f"charge ladder, species {number}"
-        findings.append(Finding("molecular_mass", ladder.mass / 1000, error / 1000, "kDa", method, told))
-    return tuple(findings)
 
 
 def _table(mass: Floats, counts: Floats, *, errors: bool) -> xr.Dataset:

@@ -21,13 +21,17 @@ NEAR = 0.35
 
 @dataclass(frozen=True)
 class Response:
-    """Signal for one charge, its standard error, and by rung: charge, signal, ions (n,)."""
+    """Signal for one charge, its standard error, and by rung: charge, signal, ions (n,).
+
+    `departure` is how far, relatively, rungs lie from one proportion of signal to charge.
+    """
 
     per_charge: float
     error: float
     charges: Floats
     signals: Floats
     ions: NDArray[np.int_]
+    departure: float = 0.0
 
 
 def response(mz: Floats, signal: Floats, found: Sequence[Ladder]) -> Response | None:
@@ -52,9 +56,10 @@ def response(mz: Floats, signal: Floats, found: Sequence[Ladder]) -> Response | 
     _, charge, middle, ions = (np.array(column) for column in zip(*rungs, strict=True))
     each = middle / charge
     mean = float(np.median(each))
-    error = float(1.4826 * np.median(np.abs(each - mean)) * 1.2533 / np.sqrt(len(each)))
+    spread = float(1.4826 * np.median(np.abs(each - mean)))
+    error = spread * 1.2533 / float(np.sqrt(len(each)))
     error = float(np.hypot(error, mean * min(charge_doubt(each) for each in found)))
-    return Response(mean, error, charge.astype(float), middle, ions.astype(int))
+    return Response(mean, error, charge.astype(float), middle, ions.astype(int), spread / mean)
 
 
 def charge_doubt(ladder: Ladder, carrier: float = PROTON, farthest: int = 3) -> float:
