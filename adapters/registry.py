@@ -21,6 +21,8 @@ from adapters.model import Flag, Measurement, State
 from adapters.protocol import Adapter, Assuming, Confidence, Probe
 
 GROUP = "halos.adapters"
+# So many entries of a folder that is no run are named.
+NAMED = 3
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +48,7 @@ class Registry:
         if not ranked:
             if path.is_file() and path.stat().st_size == 0:
                 raise EmptyFileError(path)
-            kind = "a folder" if path.is_dir() else "a file"
-            raise UnknownFormatError(path, f"{kind} that none of {len(self.adapters)} readers knows")
+            raise UnknownFormatError(path, _unknown(path, len(self.adapters)))
         best = ranked[0][0]
         tied = tuple(adapter.name for sure, adapter in ranked if sure == best)
         if len(tied) > 1:
@@ -60,6 +61,21 @@ class Registry:
             if adapter.name == name:
                 return adapter
         raise KeyError(f"no adapter is called {name!r}")
+
+
+def _unknown(path: Path, readers: int) -> str:
+    """What nobody knows; of a folder, what lies in it, which may be runs by themselves."""
+    if not path.is_dir():
+        return f"a file that none of {readers} readers knows"
+    try:
+        inside = sorted(path.iterdir())
+    except OSError as error:
+        return f"a folder that cannot be listed ({error.strerror})"
+    if not inside:
+        return "an empty folder"
+    named = [f"the folder {each.name}" if each.is_dir() else each.name for each in inside[:NAMED]]
+    more = f" and {len(inside) - NAMED} more" if len(inside) > NAMED else ""
+    return f"a folder that none of {readers} readers takes for one run; it holds {', '.join(named)}{more}"
 
 
 def _asked(adapter: Adapter, probe: Probe) -> Confidence:

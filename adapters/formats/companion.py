@@ -44,6 +44,10 @@ KINDS: tuple[tuple[str, str], ...] = (
         "the description of a data set of hydrogen exchange, not a run; open its tables of states",
     ),
     (
+        r"^\s*\[\s*\{[\s\S]*\"(filename|train_ids|control_sources|suspect_train_indices)\"\s*:",
+        "the list of a run's files that EXtra-data keeps beside them, not a run; open the folder",
+    ),
+    (
         r"^HDR,\s",
         "the settings of a Merlin detector, not a run; nothing here reads its .mib file yet",
     ),

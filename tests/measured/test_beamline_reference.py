@@ -1,4 +1,4 @@
-"""Files of PETRA III, MAX IV and others: each is read with what is known of it, or refused with a reason."""
+"""Files of PETRA III, MAX IV and others: what is known of their insides, and what reductions find in them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.errors import AdapterError
-from adapters.registry import open_run, registry
+from adapters.registry import open_run
 from flows.powder import PowderParameters, powder
 from flows.reflections import CrystalParameters, reflections
 from flows.tomo import ScanParameters, tomo
@@ -19,153 +18,8 @@ from flows.xrf import FluorescenceParameters, xrf
 
 pytestmark = pytest.mark.measured
 
-FOLDERS = ("maxiv", "petra3", "mx", "imaging", "powder", "xrf-xas", "usaxs", "biosaxs", "formats")
-# Left to readers of other parts: a stream of CrystFEL, a density map.
-ELSEWHERE = (".stream", ".mrc")
 LAMBDA = "petra3/lambda"
 MODULE = f"{LAMBDA}/testasapo1_1009_00002"
-# path: reader, sizes, sums of variables, metadata
-ROWS: dict[str, tuple[str, dict[str, int], dict[str, float], dict[str, Any]]] = {
-    "maxiv/contrast-mesh/000042.h5": (
-        "maxiv_contrast",
-        {"frame": 30, "y": 64, "x": 64, "channel": 100},
-        {"counts": 753259},
-        {"facility": "maxiv", "technique": "image"},
-    ),
-    "maxiv/contrast-mesh/scan_000042_eiger.hdf5": (
-        "maxiv_contrast_frames",
-        {"frame": 30},
-        {"counts": 753259},
-        {"facility": "maxiv"},
-    ),
-    "maxiv/nxazint/CeO2_Pilatus1M_azint.h5": (
-        "maxiv_azint",
-        {"frame": 1, "q": 1500},
-        {},
-        {"wavelength_angstrom": 0.4066, "technique": "curve"},
-    ),
-    "maxiv/nxazint/CeO2_Pilatus1M_azint1d_2th.h5": (
-        "maxiv_azint",
-        {"frame": 1, "two_theta": 2000},
-        {},
-        {"wavelength_angstrom": 0.4066, "technique": "powder"},
-    ),
-    "petra3/p25-ptycho/PETRAIII_P25_Near_Field_Ptycho.cxi": (
-        "cxi_ptychography",
-        {"frame": 200, "y": 100, "x": 100},
-        {"counts": 1933520759, "mask": 5},
-        {
-            "technique": "ptycho",
-            "wavelength_angstrom": 0.9794912,
-            "distance_m": 1.12,
-            "pixel_size_x_m": 55e-6,
-        },
-    ),
-    "mx/lysozyme-24idc/HEWL_SSAD_24IDC.mtz": ("reflections", {"reflection": 12542}, {}, {"technique": "mx"}),
-    "mx/lysozyme-24idc/HEWL_refined.mtz": ("reflections", {"reflection": 13693}, {}, {}),
-    "mx/lysozyme-24idc/data_unmerged.mtz": ("reflections", {"reflection": 1000}, {}, {}),
-    "mx/pdb-5e5z/5e5z.mtz": ("reflections", {"reflection": 441}, {}, {}),
-    "mx/xds/INTEGRATE-tiny.HKL": (
-        "reflections",
-        {},
-        {},
-        {"wavelength_angstrom": 0.97938, "distance_m": 0.585907},
-    ),
-    "imaging/tomo-tooth/tooth.h5": (
-        "data_exchange",
-        {"projection": 181, "y": 2, "x": 640, "flat": 10, "dark": 10},
-        {},
-        {"technique": "tomo", "sample_name": "Tooth"},
-    ),
-    "imaging/dls-k11-diad/k11-18014.nxs": (
-        "nxtomo",
-        {"projection": 3001, "flat": 100, "dark": 100, "y": 22, "x": 26},
-        {},
-        {"technique": "tomo", "instrument": "k11"},
-    ),
-    "imaging/dls-k11-diad/k11-18014/k11-18014-imaging.h5": (
-        "diamond_frames",
-        {"frame": 3201, "y": 22, "x": 26},
-        {"counts": 68366387021},
-        {"facility": "diamond"},
-    ),
-    "powder/LaB6_d500_si_psd.xye.bz2": ("powder_text", {"two_theta": 17381}, {}, {"technique": "powder"}),
-    "powder/neutron-hrpt-lbco/hrpt_lbco.xye": ("powder_text", {"two_theta": 3098}, {}, {}),
-    "powder/ceo2-pilatus1m/CeO2_Pilatus1M.xy": (
-        "powder_text",
-        {"two_theta": 1512},
-        {},
-        {"wavelength_angstrom": 0.4066},
-    ),
-    "xrf-xas/XRFSpectrum.mca": ("mca_column", {"channel": 4096}, {"spectra": 56640073}, {"technique": "xrf"}),
-    "xrf-xas/Steel.spe": ("mca_spe", {"channel": 2048}, {"spectra": 5607017}, {"technique": "xrf"}),
-    "xrf-xas/EXAFS_Cu.dat": ("spec", {"point": 1461}, {}, {"technique": "scan"}),
-    "formats/user6idd_spec.dat": ("spec", {"point": 55}, {}, {}),
-    "usaxs/S16_GlassyCarbon_M4.h5": (
-        "aps_usaxs",
-        {"q": 250, "pulse": 7999},
-        {"clock": 4501495517},
-        {"technique": "saxs", "sample_name": "GlassyCarbon_M4"},
-    ),
-    "usaxs/S10_Blank.h5": ("aps_usaxs", {"pulse": 7999}, {"clock": 4501045995}, {}),
-}
-# path: what the refusal must say
-REFUSED = {
-    "petra3/lambda/L2.poni": "detector geometry",
-    "powder/ceo2-pilatus1m/CeO2_Pilatus1M.poni": "detector geometry",
-    "powder/ceo2-pilatus1m/CeO2_Pilatus1M_poni2.poni": "detector geometry",
-    "powder/neutron-hrpt-lbco/lbco.cif": "crystal structure",
-    "formats/rsm_1.xrdml.bz2": "reciprocal space map",
-    "imaging/dls-k11-diad/k11-18014/k11-18014-pcompPanda.h5": "PandA",
-    "mx/dls-nxmx-eiger16m/DLS_i03_i04_NXmx_Therm_6_2.nxs": "sources are missing",
-    "usaxs/02_03_setup.dat": "39 scans with points",
-    "biosaxs/biocat-eiger/vac_007.log": "BioCAT",
-    "biosaxs/biocat-eiger/settings_biocat_eiger.cfg": "BioXTAS",
-}
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_a_file_holds_what_is_known_of_it(measured: Path, name: str) -> None:
-    pytest.importorskip("gemmi")
-    reader, sizes, sums, metadata = ROWS[name]
-    run = open_run(measured / name)
-
-    assert run.provenance.adapter == reader
-    assert {dim: run.data.sizes.get(dim) for dim in sizes} == sizes
-    for variable, total in sums.items():
-        assert int(run.data[variable].astype("i8").sum()) == total, variable
-    for field, value in metadata.items():
-        found = getattr(run.metadata, field)
-        assert found == (pytest.approx(value, rel=1e-6) if isinstance(value, float) else value), field
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_file_is_refused_with_a_reason(measured: Path, name: str) -> None:
-    with pytest.raises(AdapterError, match=REFUSED[name]):
-        open_run(measured / name)
-
-
-def test_every_file_is_read_or_refused_in_words(measured: Path) -> None:
-    verdicts = []
-    for folder in FOLDERS:
-        for path in sorted((measured / folder).rglob("*")):
-            # Anything but an AdapterError is a fault of a reader, and ends the test here.
-            if path.is_file() and path.suffix not in ELSEWHERE:
-                verdicts.append((str(path.relative_to(measured)), *_verdict(path)))
-    unknown = [name for name, reader, _ in verdicts if not reader]
-    print("\n".join(f"{name:70s} {reader:22s} {said[:90]}" for name, reader, said in verdicts))  # noqa: T201
-
-    assert unknown == []
-
-
-def _verdict(path: Path) -> tuple[str, str]:
-    try:
-        reader, _ = registry().find(path)
-        run = open_run(path)
-    except AdapterError as error:
-        found = registry().ranked(path)
-        return (found[0][1].name if found else ""), str(error)
-    return reader.name, f"{run.metadata.technique} {dict(run.data.sizes)}"
 
 
 def test_lambda_modules_assemble_to_their_offsets(measured: Path) -> None:

@@ -151,24 +151,3 @@ def test_the_description_of_bifrost_is_counted_and_refused(measured: Path) -> No
     assert [counted[name] for name in names] == [893, 2457, 120, 45, 45, 45, 6]
     with pytest.raises(BrokenRunError, match="45 of events"):
         open_run(path)
-
-
-@pytest.mark.measured
-@pytest.mark.parametrize("folder", ["ess", "sans", "neutron-tof"])
-def test_every_file_is_read_or_refused_in_our_words(folder: str, measured: Path) -> None:
-    from adapters.errors import AdapterError
-
-    verdicts = {}
-    for path in sorted((measured / folder).rglob("*")):
-        if path.is_file():
-            try:
-                run = open_run(path)
-                verdicts[path.name] = f"read by {run.provenance.adapter} as {run.metadata.technique}"
-            except AdapterError as error:
-                verdicts[path.name] = f"refused: {error}"
-
-    refused = {name for name, said in verdicts.items() if said.startswith("refused")}
-    expected = {name for name in verdicts if name.endswith((".json", ".json.gz", ".ses"))}
-    # Two maps as text do not say the unit of q.
-    expected |= {"33837rear_2D_1.75_16.5_NIST.dat", "P123_D2O_30_percent.dat"} & set(verdicts)
-    assert refused == expected, verdicts
