@@ -365,6 +365,7 @@ def test_a_fly_scan_before_its_reduction_is_not_ready(tmp_path: Path) -> None:
 
 
 COMPANIONS = {
+    "karabo_data_map.json": '[\n {"filename": "RAW-R0001-DA01-S00000.h5", "size": 1, "train_ids": [1]}]',
     "geometry.poni": "# Nota: C-Order, 1 refers to the Y axis\nDistance: 1\n",
     "cell.cif": "data_x\n _space_group.name 'P m -3 m'\n _cell.length_a 3.88\n",
     "settings.cfg": '{\n    "ATSASDir": "/usr/bin"\n}',
