@@ -49,7 +49,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"^HDR,\s",
-        "the settings of a Merlin detector, not a run; nothing here reads its .mib file yet",
+        "the settings of a Merlin detector, not a run; open the .mib beside it, and they are read with it",
     ),
     (
         r"^run type: *(regular|screening)",

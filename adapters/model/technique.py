@@ -122,6 +122,14 @@ DENSITY = {"density": Variable(("z", "y", "x"))}
 MICROGRAPHS = {"image": Variable(("frame", "y", "x"))}
 # Tables about images: each a set of variables over a dimension of its own, listed with its rows.
 RECORDS = {"table": Variable(("tables",)), "rows": Variable(("tables",), "dimensionless")}
+# A scanned beam: what each point of the scan gave, in the order of the scan; `scan_shape` (rows, columns)
+# and `scan_step` (angstrom) stand beside it where they are known.
+SCANNED_BEAM = {
+    "patterns": {"patterns": Variable(("frame", "ky", "kx"))},
+    "spectra": {"spectrum": Variable(("frame", "energy")), "energy": Variable(("energy",), "eV")},
+    "images": MICROGRAPHS,
+    "detectors": {"bright_field": Variable(("row", "column")), "dark_field": Variable(("row", "column"))},
+}
 # Neutrons one by one: the number of the pixel that counted, and the time since the pulse.
 EVENTS = {
     "event_id": Variable(("event",), "dimensionless"),
@@ -222,7 +230,7 @@ TECHNIQUES: dict[str, Technique] = {
             None,
             {"map": DENSITY, "images": MICROGRAPHS, "records": RECORDS},
         ),
-        Technique("ms", "mass spectrometry", None, {"spectra": SPECTRA}),
+        Technique("stem", "scanning transmission electron microscopy", None, SCANNED_BEAM),
         # Neutrons by time of flight, of which nothing says what they were to show.
         Technique("tof", "neutron time of flight", None, {"events": EVENTS, "histogram": TOF_HISTOGRAM}),
         Technique("ms", "mass spectrometry", None, MS_FORMS),

@@ -23,6 +23,34 @@ READ = [
     ("em/empiar_10076/empiar_10076_7.mrc", {"frame": 7, "y": 320}, {"voxel": (1.31, 1.31)}),
     ("em/empiar_10076/empiar_10076_7.star", {"table": 7}, {"table.rlnDefocusU": (15150.7, 15366.8)}),
     (
+        "em/digitalmicrograph/EELS_SI.dm4",
+        {"frame": 4, "energy": 2048},
+        {"scan_step": (19.92, 19.921), "energy": (300, 2347)},
+    ),
+    (
+        "em/digitalmicrograph/multi_signal.dm3",
+        {"frame": 1, "y": 512, "x": 512, "plot_1_point": 512},
+        {"voxel": (0.1775158, 0.1775158)},
+    ),
+    ("em/digitalmicrograph/test-EELS_spectrum.dm3", {"energy": 2048}, {"energy": (-100, 923.5)}),
+    ("em/stem_4d/merlin/001_4x2_6bit.mib", {"frame": 8, "ky": 256, "kx": 256}, {}),
+    ("em/stem_4d/merlin/002_4x2_6bit_roi128.mib", {"frame": 8, "ky": 128, "kx": 256}, {}),
+    (
+        "em/stem_4d/tia/16x16-line_profile_horizontal_5x128x128_EDS_1.ser",
+        {"frame": 5, "energy": 4000},
+        {"energy": (0, 19995)},
+    ),
+    (
+        "em/stem_4d/tia/16x16-line_profile_horizontal_5x128x128_EDS_2.ser",
+        {"frame": 5, "ky": 128, "kx": 128},
+        {"scan_step": (36.89, 36.89), "pattern_step": (0.01744, 0.01744)},
+    ),
+    (
+        "em/velox_emd/Test_SI_16x16_ReducedData_215_kx.emd",
+        {"frame": 5, "y": 16, "x": 16, "detector": 4, "energy": 4096},
+        {"voxel": (35.99, 35.99), "energy": (-250, 40700)},
+    ),
+    (
         "em/micrograph/fei-extended_crop2048.mrc.bz2",
         {"frame": 1, "y": 2048},
         {"image": (904, 45804), "voxel": (0.8537755, 0.8537755)},
@@ -77,7 +105,23 @@ READ = [
     ("ms/xlms_polii/polII-uniprot.fasta", {"protein": 12}, {}),
     ("correlative/polii_em_xray_xlms/emd_1883.gmm50.mrc", {"z": 65}, {"density": (0, 3.7158e-5)}),
 ]
-REFUSED = ["ms/hdx_secb/dataset.json", "ms/imzml/Example_Continuous.ibd", "ms/native/UniDec-LICENSE.txt"]
+# Sums that other programs found, as the rows state them.
+SUMS = [
+    ("em/digitalmicrograph/test-EELS_spectrum.dm3", "spectrum", -7678.557),
+    ("em/digitalmicrograph/multi_signal.dm3", "image", 949490255),
+    ("em/stem_4d/merlin/001_4x2_6bit.mib", "patterns", 3623664),
+    ("em/stem_4d/merlin/002_4x2_6bit_roi128.mib", "patterns", 3263829),
+    ("em/stem_4d/tia/16x16-line_profile_horizontal_5x128x128_EDS_1.ser", "spectrum", 11),
+    ("em/stem_4d/tia/16x16-line_profile_horizontal_5x128x128_EDS_2.ser", "patterns", -16488533),
+]
+REFUSED = [
+    "em/stem_4d/merlin/001_4x2_6bit.hdr",
+    "em/stem_4d/merlin/002_4x2_6bit_roi128.hdr",
+    "em/stem_4d/tia/16x16-line_profile_horizontal_5x128x128_EDS.emi",
+    "ms/hdx_secb/dataset.json",
+    "ms/imzml/Example_Continuous.ibd",
+    "ms/native/UniDec-LICENSE.txt",
+]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +136,11 @@ def test_a_file_is_read_as_its_row_says(measured, name, sizes, ends):
         values = data[variable].values
         assert float(np.nanmin(values)) == pytest.approx(low, rel=1e-3, abs=1e-9), variable
         assert float(np.nanmax(values)) == pytest.approx(high, rel=1e-3, abs=1e-9), variable
+
+
+@pytest.mark.parametrize(("name", "variable", "total"), SUMS)
+def test_sums_are_those_of_other_programs(measured, name, variable, total):
+    assert float(open_run(measured / name).data[variable].sum()) == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -1,0 +1,1 @@
+"""Scanned beams of electrons: patterns to images of virtual detectors."""
