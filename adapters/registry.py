@@ -145,8 +145,17 @@ def open_run(
         raise NotReadyError(path, readiness.reason, readiness.look_again_s or 10.0)
     if readiness.state is State.BROKEN:
         raise BrokenRunError(path, readiness.reason)
-    run = assuming(chosen, assume or {}).open(path)
+    return opened(path, chosen, sure, assume)
+
+
+def opened(
+    path: Path, adapter: Adapter, sure: Confidence, assume: Mapping[str, str] | None = None
+) -> Measurement:
+    """Open what `adapter` was found for with that confidence, and was found ready."""
+    run = assuming(adapter, assume or {}).open(path)
     if sure is Confidence.EXTENSION:
-        weak = Flag.caution("recognised_by_name_only", f"{path.name} was taken for {chosen.name} by its name")
+        weak = Flag.caution(
+            "recognised_by_name_only", f"{path.name} was taken for {adapter.name} by its name"
+        )
         return replace(run, flags=(*run.flags, weak))
     return run

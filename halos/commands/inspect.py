@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Judge readiness first; open only what is complete."""
     from adapters.model import State
     from adapters.protocol import Confidence
-    from adapters.registry import open_run, registry
+    from adapters.registry import opened, registry
 
     if args.adapter:
         adapter, confidence = registry().named(args.adapter), Confidence.INSTRUMENT
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if readiness.state is not State.READY:
         output.result(document, _not_ready(document, readiness))
         return NOT_READY if readiness.state is State.WAIT else BROKEN
-    run_ = open_run(args.path, adapter.name, assumptions(args.assume))
+    run_ = opened(args.path, adapter, confidence, assumptions(args.assume))
     document |= described(run_)
     output.result(document, _lines(document))
     return DONE

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
-import yaml
-from pydantic import BaseModel
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 VARIANTS = ("images.buffer_normalization.", "background_beam.")
 
@@ -48,6 +48,9 @@ def leaves(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
 
 
 def _nested(annotation: Any) -> type[BaseModel] | None:
+    # Imported here, so that commands that take no settings start at once.
+    from pydantic import BaseModel
+
     # Several of a kind are one value, given as a list.
     if get_origin(annotation) in (tuple, list):
         return None
@@ -66,6 +69,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _value(key: str, text: str) -> Any:
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
