@@ -64,6 +64,10 @@ class FlyScan:
                 raise LayoutError(path, "the fly scan has not been reduced at the beamline yet")
             q = _values(file, "Q") * convert(1.0, "1/A", CANONICAL)
             curve, errors = _values(file, "R"), _values(file, "dR")
+            if not q.shape == curve.shape == errors.shape:
+                raise LayoutError(
+                    path, f"Q, R and dR have the shapes {q.shape}, {curve.shape}, {errors.shape}"
+                )
             pulses = {name: _pulses(file, place) for place, name in CHANNELS.items()}
             metadata = Metadata(
                 technique="saxs",
@@ -89,11 +93,18 @@ class FlyScan:
 
 
 def _values(file: h5py.File, name: str) -> np.ndarray[Any, Any]:
-    return np.asarray(hdf5.require(file, f"{REDUCED}/{name}")[()], float)
+    return _row(hdf5.require(file, f"{REDUCED}/{name}")).astype(float)
 
 
 def _pulses(file: h5py.File, name: str) -> np.ndarray[Any, Any]:
-    return np.asarray(hdf5.require(file, f"{RAW}/{name}")[()])
+    return _row(hdf5.require(file, f"{RAW}/{name}"))
+
+
+def _row(stored: h5py.Dataset) -> np.ndarray[Any, Any]:
+    if stored.ndim != 1 or stored.dtype.kind not in "iuf":
+        said = f"{stored.name} is {stored.dtype} of the shape {stored.shape}, not a row of numbers"
+        raise LayoutError(stored.file.filename, said)
+    return np.asarray(stored[()])
 
 
 USAXS_9ID = FlyScan()

@@ -179,6 +179,9 @@ def _sound(file: h5py.File, path: Path) -> set[str]:
             first, count = groups.get(f"{name}/first"), groups.get(f"{name}/count")
             if not isinstance(first, h5py.Dataset) or not isinstance(count, h5py.Dataset):
                 continue
+            if first.shape != count.shape or first.ndim != 1:
+                said = f"the index of {source}/{name} is {first.shape} beside {count.shape}"
+                raise CorruptFileError(path, said)
             ends = first[:].astype(np.int64) + count[:].astype(np.int64)
             last = int(ends[count[:] > 0].max(initial=0))
             rows = _rows_there(instrument, f"{source}/{name}")
@@ -351,7 +354,7 @@ def _dataset(
     read = {name: values for name, each in chosen.items() if (values := _values(each, indices)) is not None}
     if absent := [each.dataset for name, each in chosen.items() if name not in read]:
         raise LayoutError(indices[0].path, f"there is no channel of numbers {', '.join(absent)}")
-    electrons = _electron_lists(indices)
+    electrons = _electron_lists(indices, flags)
     trains = _trains(indices, [*read.values(), *electrons.values()])
     variables: dict[str, Any] = _electrons(electrons, trains)
     for name, values in read.items():
@@ -424,14 +427,21 @@ def _channel(name: str, channel: Channel, values: Values, trains: files.Trains) 
     }
 
 
-def _electron_lists(indices: list[FileIndex]) -> dict[str, Values]:
-    """The lists of places and times of a delay-line detector; none where one of them is absent."""
+def _electron_lists(indices: list[FileIndex], flags: list[Flag]) -> dict[str, Values]:
+    """The lists of places and times of a delay-line detector; none, and a flag, where one is absent."""
     sources = sorted({source for index in indices for source in index.instrument if MCP.match(source)})
     if not sources:
         return {}
     found = {name: _values(Channel(f"{sources[0]} {key}"), indices) for name, key in ELECTRONS.items()}
     lists = {name: each for name, each in found.items() if each is not None and len(each.rest) == 1}
-    return lists if len(lists) == len(ELECTRONS) else {}
+    if absent := sorted(set(ELECTRONS) - set(lists)):
+        said = f"{sources[0]} has no list of {', '.join(absent)}, so its electrons are not read"
+        flags.append(Flag.caution("electrons_incomplete", said))
+        return {}
+    if len(lengths := {each.rest for each in lists.values()}) > 1:
+        places = " and ".join(str(length) for (length,) in sorted(lengths))
+        raise LayoutError(indices[0].path, f"the lists of {sources[0]} have places for {places} electrons")
+    return lists
 
 
 def _electrons(lists: Mapping[str, Values], trains: files.Trains) -> dict[str, Any]:

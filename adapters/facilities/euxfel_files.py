@@ -297,7 +297,11 @@ def source_rows(index: FileIndex, file: h5py.File, source: str, group: str) -> S
 
 def _first_and_count(group: h5py.Group, index: FileIndex) -> tuple[NDArray[Any], NDArray[Any]]:
     def column(name: str) -> NDArray[Any]:
-        stored = hdf5.require(group, name)[:]
+        dataset = hdf5.require(group, name)
+        if dataset.ndim != 1 or dataset.dtype.kind not in "iu":
+            said = f"{dataset.name} is {dataset.dtype} of the shape {dataset.shape}, not a row of numbers"
+            raise CorruptFileError(index.path, said)
+        stored = dataset[:]
         # The index of a source may be shorter than the padded train ids: nothing was written after it.
         padded = np.zeros(int(index.places[-1]) + 1 if len(index.places) else 0, np.int64)
         padded[: len(stored)] = stored[: len(padded)].astype(np.int64)

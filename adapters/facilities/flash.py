@@ -122,7 +122,7 @@ class FlashDaq:
         files = run_files(path)
         if not files:
             raise LayoutError(path, "no files of the FLASH DAQ are in it")
-        parts, flags = _parts(files), list[Flag]()
+        parts, flags = _parts(files), _lost(files)
         if not parts:
             raise LayoutError(path, "it has no channels of index and value")
         chosen = self._chosen(parts, path, flags)
@@ -206,8 +206,8 @@ def _gaps(files: list[Path]) -> list[str]:
     ]
 
 
-def channels_in(file: h5py.File) -> Iterator[str]:
-    """Paths of the groups that hold an index of trains and values."""
+def channels_in(file: h5py.File, *, valueless: bool = False) -> Iterator[str]:
+    """Paths of the groups that hold an index of trains and values, or that lost their values."""
     stack: list[tuple[str, Any]] = [
         (name, file[name]) for name in sorted(file, reverse=True) if name in TREES
     ]
@@ -215,8 +215,9 @@ def channels_in(file: h5py.File) -> Iterator[str]:
         name, item = stack.pop()
         if not isinstance(item, h5py.Group):
             continue
-        if isinstance(item.get("index"), h5py.Dataset) and isinstance(item.get("value"), h5py.Dataset):
-            yield name
+        if isinstance(item.get("index"), h5py.Dataset):
+            if isinstance(item.get("value"), h5py.Dataset) is not valueless:
+                yield name
             continue
         inside = [
             (f"{name}/{key}", item.get(key)) for key in item if item.get(key, getclass=True) is h5py.Group
@@ -246,6 +247,16 @@ def _parts(files: list[Path]) -> dict[str, list[Part]]:
             for name, part in _whole(file, path).items():
                 parts.setdefault(name, []).append(part)
     return parts
+
+
+def _lost(files: list[Path]) -> list[Flag]:
+    """Channels whose values are not there at all, though the trains they were measured at are."""
+    lost: dict[str, None] = {}
+    for path in files:
+        with hdf5.opened(path) as file:
+            lost |= dict.fromkeys(channels_in(file, valueless=True))
+    said = f"channels with trains and no values are left out: {', '.join(lost)}"
+    return [Flag.caution("values_missing", said)] if lost else []
 
 
 def _lacking(file: Path, parts: Mapping[str, list[Part]], chosen: Mapping[str, Channel]) -> list[str]:

@@ -15,6 +15,7 @@ from adapters.formats.promise import Promise, first_bytes, kept, whole
 
 MAGIC = b"###CBF: VERSION"
 MARKER = b"\x0c\x1a\x04\xd5"
+SECTION = b"--CIF-BINARY-FORMAT-SECTION--"
 MOST_HEADER_BYTES = 2**20
 BINARY = re.compile(r"^(X-Binary-[A-Za-z-]+|Content-MD5):\s*\"?([^\"\r\n]*?)\"?\s*$", re.MULTILINE)
 MINI = re.compile(r"_array_data\.header_contents\s*\n;(.*?)\n;", re.DOTALL)
@@ -43,6 +44,9 @@ def text(path: Path) -> str:
     # A block that was never written reads as zeros, over which fabio would wait for the end of a line.
     if b"\0" in head[:end]:
         raise CorruptFileError(path, "its header has bytes that are no text")
+    # Without this line fabio looks for the pixels behind the end of the file, for ever.
+    if SECTION not in head[:end]:
+        raise CorruptFileError(path, f"no line {SECTION.decode()} stands before its pixels")
     return head[:end].decode("utf-8", errors="replace").replace("\r\n", "\n")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from adapters.errors import AdapterError, LayoutError, StillWritingError
 from adapters.formats import hdf5
-from adapters.formats.frames import SIGNED_SENTINELS, dataset
+from adapters.formats.frames import SIGNED_SENTINELS, dataset, fitting
 from adapters.formats.nexus import one_value
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness, convert
 from adapters.protocol import Confidence, Probe
@@ -80,7 +80,7 @@ class ScannedCxi:
         if len(places) != stored.shape[0]:
             raise LayoutError(path, f"{stored.shape[0]} frames but {len(places)} places of the sample")
         sentinels = SIGNED_SENTINELS if stored.dtype.kind == "i" else {}
-        data = dataset(counts, sentinels=sentinels, mask=mask).assign(
+        data = dataset(counts, sentinels=sentinels, mask=fitting(mask, stored.shape, path)).assign(
             position_x=("frame", places[:, 0], {"units": "m"}),
             position_y=("frame", places[:, 1], {"units": "m"}),
         )

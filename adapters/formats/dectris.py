@@ -13,7 +13,7 @@ import numpy as np
 
 from adapters.errors import AdapterError, DanglingLinkError, LayoutError, StillWritingError
 from adapters.formats import hdf5, late, nxmx
-from adapters.formats.frames import as_frames, dataset, dectris_sentinels
+from adapters.formats.frames import as_frames, dataset, dectris_sentinels, fitting
 from adapters.formats.nexus import NexusLayout, Text, first_place, one_value, pixel_mask
 from adapters.formats.virtual import require_sources
 from adapters.model import Flag, Measurement, Provenance, Readiness
@@ -104,6 +104,7 @@ class DectrisMaster:
             mask = None if place is None else pixel_mask(file, place, path)
         counts, index = joined(found, path)
         more += short_of(promised, counts.shape[0])
+        mask = fitting(mask, counts.shape, path)
         data = dataset(counts, sentinels=dectris_sentinels(counts.dtype), mask=mask, index=index)
         files = tuple(dict.fromkeys(str(part.file) for part in found))
         return Measurement(data, metadata, Provenance(str(path), self.name, VERSION, files), (*flags, *more))

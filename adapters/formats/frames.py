@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,13 @@ def unsigned_sentinels(dtype: np.dtype[Any]) -> dict[str, int]:
 def dectris_sentinels(dtype: np.dtype[Any]) -> dict[str, int]:
     """How frames of a Dectris detector mark pixels without counts in `dtype`."""
     return dict(SIGNED_SENTINELS) if dtype.kind == "i" else unsigned_sentinels(dtype)
+
+
+def fitting(mask: da.Array | None, frames: tuple[int, ...], path: Path) -> da.Array | None:
+    """The mask, if it has the shape of one of the frames; else the file contradicts itself."""
+    if mask is not None and mask.shape != frames[-2:]:
+        raise LayoutError(path, f"its mask is {mask.shape} where its frames are {frames[-2:]}")
+    return mask
 
 
 def as_frames(array: da.Array, source: str) -> da.Array:

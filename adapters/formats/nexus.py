@@ -18,6 +18,7 @@ from adapters.formats.frames import (
     as_frames,
     bad_pixels,
     dectris_sentinels,
+    fitting,
     located,
 )
 from adapters.formats.virtual import require_sources
@@ -187,7 +188,8 @@ class NexusLayout:
 
     def _mask(self, file: h5py.File, path: Path, found: Mapping[str, Any]) -> da.Array | None:
         if (place := first_place(file, self.mask)) is not None:
-            return pixel_mask(file, place, path)
+            mask = pixel_mask(file, place, path)
+            return fitting(mask, found["counts"][1].shape, path) if "counts" in found else mask
         if "counts" not in found:
             return None
         _, counts, attributes = found["counts"]

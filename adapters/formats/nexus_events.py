@@ -35,6 +35,7 @@ class EventGroup:
     time_unit: str
     unit_assumed: bool = False
     fault: str = ""
+    timed: bool = True
 
 
 def event_group(group: h5py.Group, owner: str, time_unit: str | None) -> EventGroup:
@@ -69,7 +70,8 @@ def event_group(group: h5py.Group, owner: str, time_unit: str | None) -> EventGr
         )
     elif zero is not None and index is not None and zero.size != index.size:
         fault = f"{zero.size} pulse times stand beside {index.size} indices of pulses"
-    return EventGroup(str(group.name), owner, int(offset.size), pulses, unit, stated is None, fault)
+    timed = zero is not None
+    return EventGroup(str(group.name), owner, int(offset.size), pulses, unit, stated is None, fault, timed)
 
 
 def _flat(stored: h5py.Dataset, kinds: str) -> None:
@@ -175,6 +177,9 @@ def flags_of(groups: Sequence[EventGroup]) -> list[Flag]:
     if lost := [each.owner for each in groups if each.events and not each.pulses]:
         said = f"nothing tells which pulse the events of {', '.join(lost)} belong to"
         flags.append(Flag.caution("pulses_unknown", said))
+    if untimed := [each.owner for each in groups if each.pulses and not each.timed]:
+        said = f"nothing tells when the pulses of {', '.join(untimed)} were"
+        flags.append(Flag.caution("pulse_times_unknown", said))
     empty = [each.owner for each in groups if not each.events]
     if empty and len(empty) < len(groups):
         flags.append(Flag.caution("bank_empty", f"no event at all in {', '.join(empty)}"))

@@ -61,6 +61,9 @@ class PowderText:
         content = packed.content(path)
         header, values = _pattern(path, content)
         flags = [Flag.info("intensity_unit_unstated", "no unit of intensity is stated: arbitrary is used")]
+        if not content.endswith("\n"):
+            said = "its last line has no end; where the file was cut, its last number may lack digits"
+            flags.append(Flag.caution("last_line_open", said))
         scale = {"units": "arbitrary"}
         variables = {"intensity": (("frame", "two_theta"), values[None, :, 1], scale)}
         if values.shape[1] > 2:

@@ -75,6 +75,10 @@ class RawSeries(TakesQUnit):
 
 def _frames(file: h5py.File) -> tuple[np.ndarray[Any, Any], list[str]]:
     numbers = np.asarray(hdf5.require(file, "frame_numbers")[()])
+    if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+        raise LayoutError(
+            file.filename, f"frame_numbers are {numbers.dtype} {numbers.shape}, not whole numbers"
+        )
     names = sorted(name for name in file["profiles"] if name.isdigit())
     if not names:
         raise LayoutError(file.filename, "it holds no profiles")

@@ -20,6 +20,8 @@ CASES, MANY = 150, 1000
 # A gigabyte beyond what the readers themselves need, for files of some kilobytes.
 MEMORY = 2**30
 SECONDS = 30.0
+# A plain table says nowhere how many rows it has: one that was cut between two lines looks whole.
+UNCOUNTED = {"powder"}
 
 
 class Readers:
@@ -93,6 +95,8 @@ def survivors(numbers: range, originals: Any, readers: Readers, folder: Path) ->
         after = readers.ask(spoilt)
         if "fault" in after:
             wrong.append(f"case {number}, {name}, {way}: {after['fault']}\n{after.get('trace', '')}")
+        elif name in UNCOUNTED and way.startswith("cut") and spoilt.read_bytes().endswith(b"\n"):
+            continue
         elif other := changed_in_silence(before, after, way):
             wrong.append(f"case {number}, {name}, {way}: {other} differ in silence")
     return wrong
