@@ -23,11 +23,12 @@ ANSWER, TABLES = "answer", "tables"
 
 @dataclass(frozen=True)
 class Work:
-    """What is particular to a flow: its reduction, its plots, and the name of its product's file."""
+    """What is particular to a flow: reduction, plots, the file of its product, and what of it is plotted."""
 
     reduce: Callable[[], Reduced]
     draw: Callable[[Reduced, str], Mapping[str, Figure]]
     product: str
+    signal: str = "intensity"
 
 
 def performed(order: Order, sample: Sequence[Path], results: Path | None, work: Work) -> dict[str, Any]:
@@ -72,7 +73,15 @@ def publish(
     facts = {name: value for name, value in (leaf.facts or {}).items() if name != TABLES}
     said = replace(leaf, facts=facts)
     return publish_tables(
-        store, bench, order, said, product=work.product, tables=tables, plots=plots, started=started
+        store,
+        bench,
+        order,
+        said,
+        product=work.product,
+        tables=tables,
+        plots=plots,
+        started=started,
+        signal=work.signal,
     )
 
 

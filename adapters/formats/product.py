@@ -124,6 +124,7 @@ FORMS = {
     "nmr": _itself,
     "powder": _itself,
     "sfx": _itself,
+    "stem": _itself,
     "structure": _curve,
     "tomo": _itself,
     "xas": _itself,

@@ -55,6 +55,7 @@ QUANTITIES: dict[str, Quantity] = {
     "mean_diffusivity": Quantity("mm**2/s", "a third of the trace of the diffusion tensor"),
     "magnetisation_transfer_ratio": Quantity("percent", "signal lost to off-resonance saturation"),
     "transmission": Quantity("dimensionless", "share of the beam that passes the sample unscattered"),
+    "convergence_semi_angle": Quantity("mrad", "half the opening angle of the cone of a focused beam"),
     "defocus": Quantity("angstrom", "mean underfocus of the objective lens"),
     "hit_fraction": Quantity("dimensionless", "frames with enough Bragg peaks over frames looked at"),
     "map_model_correlation": Quantity("dimensionless", "correlation of a map with a model's map"),

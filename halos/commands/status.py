@@ -34,6 +34,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("tasks.structure.particle", "StructureError", BROKEN),
     ("tasks.spa.errors", "ImageError", BROKEN),
     ("tasks.imaging_ms.errors", "ImagingError", BROKEN),
+    ("tasks.stem.errors", "PatternError", BROKEN),
     ("tasks.ms.errors", "SpectrumError", BROKEN),
     ("tasks.sfx.cells", "StreamError", BROKEN),
     ("tasks.mpes.reduction", "ElectronError", USAGE),

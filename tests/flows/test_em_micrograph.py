@@ -9,6 +9,7 @@ from scipy import fft
 from adapters.errors import MissingMetadataError
 from adapters.testing.em import write_mrc
 from flows.em_micrograph import MicrographFlowParameters, em_micrograph
+from tasks.common.kernels.electron import electron_wavelength
 from tasks.spa.kernels import ctf
 
 OPTICS = {"voltage_kv": 300, "spherical_aberration_mm": 2.7, "amplitude_contrast": 0.07}
@@ -21,7 +22,7 @@ def movie(tmp_path_factory):
     size = 512
     ky, kx = fft.fftfreq(size)[:, None], fft.rfftfreq(size)[None]
     k = np.hypot(ky, kx) / 1.5
-    phase = ctf.phase_shift(k, np.array(12000.0), ctf.electron_wavelength(300), 2.7, 0.07)
+    phase = ctf.phase_shift(k, np.array(12000.0), electron_wavelength(300), 2.7, 0.07)
     seen = fft.rfft2(random.normal(size=(size, size))) * np.sin(phase) * np.exp(-40 * k**2)
     seen /= fft.irfft2(seen).std()
     frames = [

@@ -8,13 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, optimize
 
+from tasks.common.kernels.electron import electron_wavelength
+
 Floats = NDArray[np.float64]
-
-
-def electron_wavelength(voltage_kv: float) -> float:
-    """De Broglie wavelength (angstrom) of electrons after `voltage_kv`, relativistic."""
-    volts = 1000.0 * voltage_kv
-    return float(12.2642596 / np.sqrt(volts * (1 + 0.978475e-6 * volts)))
 
 
 def phase_shift(

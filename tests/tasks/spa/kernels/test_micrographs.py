@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
+from tasks.common.kernels.electron import electron_wavelength
 from tasks.spa.kernels import ctf, motion
 
 OPTICS = ctf.Optics(pixel=1.2, voltage_kv=300, spherical_mm=2.7, amplitude=0.07)
@@ -24,9 +25,9 @@ def micrograph(u, v, angle, seed=0, size=1024):
 
 
 def test_wavelengths_are_the_tabulated_ones():
-    assert ctf.electron_wavelength(300) == pytest.approx(0.019687, rel=1e-4)
-    assert ctf.electron_wavelength(200) == pytest.approx(0.025079, rel=1e-4)
-    assert ctf.electron_wavelength(100) == pytest.approx(0.037014, rel=1e-4)
+    assert electron_wavelength(300) == pytest.approx(0.019687, rel=1e-4)
+    assert electron_wavelength(200) == pytest.approx(0.025079, rel=1e-4)
+    assert electron_wavelength(100) == pytest.approx(0.037014, rel=1e-4)
 
 
 def test_the_first_zero_lies_where_the_formula_puts_it():
