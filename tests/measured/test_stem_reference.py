@@ -26,7 +26,8 @@ def test_a_saturated_scan_gives_its_sums_and_says_so(measured, tmp_path):
         total = file["entry/detectors/total"][()]
 
     assert total.sum() == 3623664
-    assert np.transpose(centre) == pytest.approx(np.array([ndimage.center_of_mass(each) for each in patterns]))
+    expected = np.array([ndimage.center_of_mass(each) for each in patterns])
+    assert np.transpose(centre) == pytest.approx(expected)
     # Its counters have six bits and the beam stands at the border of the camera.
     assert {"pixels_saturated", "detector_cut_off"} <= {flag["code"] for flag in answer["flags"]}
 
