@@ -30,11 +30,12 @@ ASKER = "demo"
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A site to be: its data by the names of its roots, and the recipes that its policy allows."""
+    """A site to be: its data by the names of its roots, the recipes it allows, and its cluster."""
 
     name: str
     roots: Mapping[str, Path]
     recipes: Sequence[str]
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _key(folder: Path) -> Path:
 def _laid(folder: Path, wanted: Neighbour, incoming: Path, key: Path) -> Site:
     place = folder / wanted.name
     if not (place / "site.yaml").exists():
-        site = laid(place, wanted.name, wanted.roots, None)
+        site = laid(place, wanted.name, wanted.roots, None, wanted.cluster)
         shutil.copy(key.with_name(f"{key.name}{keys.PUBLIC}"), site.trusted)
         site.policy.write_text(_policy(wanted, incoming / wanted.name))
     (incoming / wanted.name).mkdir(parents=True, exist_ok=True)

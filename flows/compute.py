@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from adapters.errors import MissingExtraError
 from configs.load import Values
+from flows.slurm import slurm_workers
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -103,10 +103,11 @@ def _client(cluster: Cluster, mib: float) -> Iterator[Client | None]:
         with Client(cluster.address, set_as_default=False) as client:
             yield client
         return
-    start = {"local": _local, "slurm": _slurm}[cluster.kind]
-    with start(cluster) as running, Client(running, set_as_default=False) as client:
-        if cluster.kind == "slurm":
-            _await_jobs(client, cluster)
+    if cluster.kind == "slurm":
+        with slurm_workers(cluster) as client:
+            yield client
+        return
+    with _local(cluster) as running, Client(running, set_as_default=False) as client:
         yield client
 
 
@@ -120,49 +121,6 @@ def _local(cluster: Cluster) -> Any:
         dashboard_address=":0",
         silence_logs=logging.CRITICAL,
     )
-
-
-def _slurm(cluster: Cluster) -> Any:
-    try:
-        from dask_jobqueue.slurm import SLURMCluster
-    except ImportError as error:
-        raise MissingExtraError("dask-jobqueue", "slurm") from error
-
-    running = SLURMCluster(
-        queue=cluster.partition,
-        account=cluster.account,
-        cores=cluster.threads_per_worker,
-        processes=1,
-        memory=_memory(cluster) or "4GiB",
-        walltime=cluster.walltime,
-        interface=cluster.interface,
-        log_directory=str(cluster.logs or "/dev/null"),
-        scheduler_options={"dashboard_address": ":0", "interface": cluster.interface},
-        silence_logs="CRITICAL",
-    )
-    running.scale(jobs=cluster.workers or 1)
-    return running
-
-
-def _await_jobs(client: Client, cluster: Cluster) -> None:
-    try:
-        client.wait_for_workers(1, timeout=cluster.wait_s)
-    except TimeoutError as error:
-        raise NoWorkersError(cluster.wait_s) from error
-
-
-class NoWorkersError(Exception):
-    """Slurm started no job in the time allowed."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return (
-            f"Slurm started no job within {self.seconds:g} s; look with squeue, "
-            "and raise wait_s or choose another partition"
-        )
 
 
 def _memory(cluster: Cluster) -> str | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from adapters.errors import MissingMetadataError, NotReadyError, StillWritingError
 from adapters.stores.errors import BesideRawDataError
 from flows.ledger.errors import LedgerAwayError
+from flows.slurm import ClusterAwayError
 
 ASKED, RUNNING, DONE = "asked", "running", "done"
 WAITING, QUARANTINED, REFUSED = "waiting", "quarantined", "refused"
 
-# What may pass by itself: files that arrive, a disk that is full, a person who pressed Ctrl-C.
-PASSING = (NotReadyError, StillWritingError, LedgerAwayError, OSError, MemoryError, KeyboardInterrupt)
+# What may pass by itself: files that arrive, a cluster that is down, a disk that is full, a person
+# who pressed Ctrl-C.
+PASSING = (
+    *(NotReadyError, StillWritingError, LedgerAwayError, ClusterAwayError),
+    *(OSError, MemoryError, KeyboardInterrupt),
+)
 # What we decline to do until someone says more.
 DECLINED = (MissingMetadataError, BesideRawDataError)
 

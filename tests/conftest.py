@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from adapters.testing.sftp import Door, missing, served
+from tests.beamtime import Beamtime, written
 
 # The same examples in every run, so that a failure is that of the change; the nightly run tries others.
 settings.register_profile("steady", derandomize=True)
@@ -55,6 +56,12 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         pytest.skip("OpenSSH is not installed")
     with served(tmp_path_factory.mktemp("sshd")) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def beamtime(tmp_path_factory: pytest.TempPathFactory) -> Beamtime:
+    """Frames of a small detector with a known particle, its buffer and a calibrant, written once."""
+    return written(tmp_path_factory.mktemp("beamtime"))
 
 
 ABSENT = re.compile(

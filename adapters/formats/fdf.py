@@ -21,7 +21,7 @@ MOST_HEADER = 65536
 FIELD = re.compile(r"^\s*(?:float|int|char)\s+\*?\s*(\w+)(?:\[\])?\s*=\s*([^;]*);", re.MULTILINE)
 KINDS = {("float", 32): "f4", ("float", 64): "f8", ("integer", 16): "i2", ("integer", 32): "i4"}
 MM = 10.0
-UNTURNED = Flag.info(
+UNTURNED = Flag.caution(
     "orientation_not_stated",
     "sizes of voxels are known, but not how the axes lie in the subject: that depends on how it was put in",
 )

@@ -92,7 +92,9 @@ def _ledger(url: str) -> tuple[list[Path], bool]:
 def _of_cluster(site: Any) -> list[Path]:
     """What is read to submit work to a cluster."""
     named = site.cluster.endswith((".yaml", ".yml"))
-    return [*map(Path, ("/etc", "/run", "/var/run")), *([Path(site.cluster)] if named else [])]
+    # The configuration of Slurm lies with that of the system, or where the site's environment says.
+    slurm = [Path(os.environ["SLURM_CONF"]).parent] if "SLURM_CONF" in os.environ else []
+    return [*map(Path, ("/etc", "/run", "/var/run")), *slurm, *([Path(site.cluster)] if named else [])]
 
 
 def _reduced(site: Any, data: tuple[str, ...], work: Path, order: Mapping[str, Any]) -> dict[str, Any]:

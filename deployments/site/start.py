@@ -22,7 +22,7 @@ roots:
 results: results
 
 # Where to compute: a cluster of HALOS by name, or a YAML file. Without it, threads on this machine.
-# cluster: cluster.yaml
+{cluster}
 
 # The API of the hub. The login is never written here: set PREFECT_API_AUTH_STRING=user:password
 # in the environment of the worker.
@@ -84,7 +84,9 @@ rules: []
 """
 
 
-def laid(folder: Path, name: str, roots: Mapping[str, Path], hub: str | None) -> Site:
+def laid(
+    folder: Path, name: str, roots: Mapping[str, Path], hub: str | None, cluster: str | None = None
+) -> Site:
     """A new site in `folder`, which allows nothing yet; SiteExistsError unless it is new or empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SiteExistsError(str(folder))
@@ -95,7 +97,8 @@ def laid(folder: Path, name: str, roots: Mapping[str, Path], hub: str | None) ->
     first = next(iter(roots))
     lines = "".join(f"  {each}: {_quoted(path)}\n" for each, path in roots.items())
     said = f"hub: {_quoted(hub)}\n" if hub else "# hub: https://hub.example.org/api\n"
-    (folder / SITE).write_text(SITE_YAML.format(name=name, roots=lines, hub=said))
+    where = f"cluster: {_quoted(cluster)}" if cluster else "# cluster: cluster.yaml"
+    (folder / SITE).write_text(SITE_YAML.format(name=name, roots=lines, hub=said, cluster=where))
     (folder / POLICY).write_text(POLICY_YAML.format(root=first))
     (folder / WATCH).write_text(WATCH_YAML.format(root=first))
     return site_at(folder)

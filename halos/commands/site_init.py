@@ -31,6 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder of raw data, and what requests call it; may be given again",
     )
     parser.add_argument("--hub", metavar="URL", help="API of the hub, such as https://hub.example.org/api")
+    parser.add_argument(
+        "--cluster", help="where to compute: a cluster by name, or a YAML file (default: threads)"
+    )
 
 
 def run(args: argparse.Namespace, output: Output) -> int:
@@ -41,7 +44,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     name = args.name or args.folder.resolve().name
     if not re.match(PATTERN, name):
         raise UsageError(f"{name!r} is no name for a site; give --name with a-z, 0-9 and -")
-    site = laid(args.folder, name, _roots(args.root), args.hub)
+    site = laid(args.folder, name, _roots(args.root), args.hub, _cluster(args.cluster))
     output.result({"site": site.name, "folder": str(site.folder)}, _next_steps(site))
     return DONE
 
@@ -52,6 +55,16 @@ def _roots(given: Sequence[str]) -> dict[str, Path]:
         if not path.is_dir():
             raise UsageError(f"--root {name}: {path} is not a folder")
     return roots
+
+
+def _cluster(given: str | None) -> str | None:
+    from flows.recipe import cluster_called
+
+    if given is None:
+        return None
+    cluster_called(given)
+    # A file is named from the site's folder later, so its place is kept.
+    return str(Path(given).expanduser().resolve()) if given.endswith((".yaml", ".yml")) else given
 
 
 def _next_steps(site: Site) -> list[str]:

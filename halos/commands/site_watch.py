@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halos.commands.output import Output, table
+from halos.commands.serve import stopped_by_signals
 from halos.commands.status import BROKEN, DONE, MISSING, NOT_READY
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if args.status:
         return _told(_known(site), output)
     with (
-        _stopped_in_order(),
+        stopped_by_signals(),
         ways_out(site, Audit(site.audit), output.say) as ways,
         watching(site, output.say, ways.let_go) as watch,
     ):
@@ -61,16 +60,6 @@ def _known(site: Site) -> dict[str, Any]:
     if missing(place_of(site.results)) is not None:
         return status_of(site.name, {})
     return Kept(site, ledger_of(site.results)).status()
-
-
-@contextmanager
-def _stopped_in_order() -> Iterator[None]:
-    # A service manager stops us with SIGTERM; that is as orderly as Ctrl-C.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _told(status: Mapping[str, Any], output: Output) -> int:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,59 +18,3 @@ def prefect_db() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
-
-
-@pytest.fixture(scope="session")
-def beamtime(tmp_path_factory: pytest.TempPathFactory) -> Beamtime:
-    """Frames of a small detector with a known particle, its buffer and a calibrant, written once."""
-    from adapters.testing.hdf5_images import write_cosaxs
-    from adapters.testing.solution import Bench, Ellipsoid
-
-    bench = Bench(
-        shape=(120, 560), distance_m=0.8, center_px=(30.0, 60.0), counts_for_1_cm=3000.0, stop_px=6.0
-    )
-    particle = Ellipsoid((20.0, 20.0, 26.0))
-    folder = tmp_path_factory.mktemp("beamtime")
-    protein = bench.buffer() + particle.intensity(bench.q, 8.0)
-    return Beamtime(
-        bench,
-        particle,
-        buffer=write_cosaxs(folder, bench.expose(bench.buffer(), 6, stream=1), number=1),
-        sample=write_cosaxs(folder, bench.expose(protein, 6, stream=2), number=2),
-        calibrant=write_cosaxs(folder, bench.expose(bench.rings(58.38, 4), 2, stream=3), number=3),
-    )
-
-
-@dataclass(frozen=True)
-class Beamtime:
-    """Where the runs lie, and what is true about them."""
-
-    bench: Any
-    particle: Any
-    buffer: Path
-    sample: Path
-    calibrant: Path
-
-    def images(self, **integration: Any) -> dict[str, Any]:
-        """Image parameters that fit the detector, on its true absolute scale."""
-        return {
-            "geometry": self.geometry(),
-            "integration": {"q_min": 0.012, "q_max": 0.33, "polarization": 0.0, **integration},
-            "normalization": {
-                "by": "nothing",
-                "transmission": 1.0,
-                "absolute_scale": 1 / self.bench.counts_for_1_cm,
-            },
-        }
-
-    def geometry(self, **changed: float) -> dict[str, Any]:
-        """The true geometry as parameters, with what is `changed` on purpose."""
-        return {
-            "wavelength_angstrom": self.bench.wavelength_angstrom,
-            "distance_m": self.bench.distance_m,
-            "beam_center_x_px": self.bench.center_px[0],
-            "beam_center_y_px": self.bench.center_px[1],
-            "pixel_size_m": self.bench.pixel_m,
-            "orientation": "as_stored",
-            **changed,
-        }

@@ -269,17 +269,20 @@ def test_a_process_that_dies_in_a_run_is_begun_anew_and_in_the_end_the_run_is_pu
     assert "SIGKILL, 3 times" in states[-1].reason
 
 
-def test_the_command_ends_cleanly_on_ctrl_c(facility):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_cleanly_when_it_is_stopped(facility, stop):
     facility.curve("one.dat")
     command = [sys.executable, "-m", "halos", "site", "watch", str(facility.home / "site")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell that begins it in the background has it ignore Ctrl-C.
+    shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
+    process = subprocess.Popen([*shell, *command], stderr=subprocess.PIPE, text=True)
     heard = []
     for line in process.stderr:
         heard.append(line)
         if line.startswith("done"):
             break
-    process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=30)[1]
+    process.send_signal(stop)
+    rest = process.communicate(timeout=120)[1]
 
     assert process.returncode == 130
     assert rest.endswith("stopped\n")
