@@ -23,6 +23,7 @@ from tasks.common.parameters import Values
 from tasks.nmr import figures
 from tasks.nmr.parameters import PeakParameters, ProcessingParameters, RelaxationParameters
 from tasks.nmr.relaxation import heights_of_lists, heights_of_spectra, quantity_of, relaxation
+from tasks.nmr.selection import one_series
 from tasks.nmr.series import joined
 from tasks.nmr.spectrum import spectrum
 
@@ -96,6 +97,7 @@ def fit_peaks(bench: Path, sample: list[Path], parameters: SeriesParameters) -> 
     """Heights at every delay, and an exponential through those of each peak."""
     runs = _runs(sample)
     run = joined(runs)
+    run = one_series(run, parameters.relaxation.quantity, parameters.relaxation.series, "relaxation.series")
     quantity = quantity_of(run, parameters.relaxation)
     flags = run.flags
     if "height" in run.data:
@@ -106,6 +108,9 @@ def fit_peaks(bench: Path, sample: list[Path], parameters: SeriesParameters) -> 
         flags = found.flags
         leave(bench, "spectra", Leaf(found.data.assign(delay=("row", heights.delay, {"units": "s"}))))
     fitted = relaxation(heights, quantity, parameters.relaxation, flags, parameters.peaks.claims)
+    fitted.table.attrs["quantity"] = quantity
+    if (field := run.metadata.raw.get("field_mhz")) is not None:
+        fitted.table.attrs["proton_mhz"] = field
     facts = {
         "files": [path.name for path in sample],
         "quantity": quantity,

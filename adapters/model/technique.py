@@ -56,6 +56,11 @@ RESONANCES = {
     },
     # Peaks found by somebody: heights in each row of a series.
     "peaks": {"height": Variable(("row", "peak"))},
+    # What reductions leave of every residue.
+    "residues": {
+        "assignment": Variable(("peak",)),
+        "residue": Variable(("peak",), "dimensionless"),
+    },
     "shifts": {
         "chemical_shift": Variable(("atom",), "ppm"),
         "atom_name": Variable(("atom",)),

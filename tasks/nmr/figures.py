@@ -165,6 +165,9 @@ def decays(table: xr.Dataset, quantity: str, title: str) -> Figure:
         panel.tick_params(labelsize=7)
     for panel in panels[len(order) :]:
         panel.set_axis_off()
+    # Above a place without a panel, the axis is told here.
+    for panel in panels[max(0, len(order) - columns) : len(order)]:
+        panel.tick_params(labelbottom=True)
     figure.suptitle(title, fontsize=10)
     figure.supxlabel("delay / s", fontsize=9)
     figure.supylabel("height / largest", fontsize=9)
@@ -183,5 +186,6 @@ def times(table: xr.Dataset, quantity: str, title: str) -> Figure:
     step = max(1, len(place) // 40)
     axes.set_xticks(place[::step], good["assignment"].values[::step], rotation=90, fontsize=7)
     axes.set(title=title, ylabel=f"{quantity.upper()} / s")
-    axes.set_ylim(bottom=0)
+    top = float(np.nanmax(good["time"] + good["time_errors"])) if good.sizes["peak"] else 1.0
+    axes.set_ylim(0, 1.08 * top)
     return figure

@@ -63,6 +63,9 @@ class RelaxationParameters(Values):
         None,
         description="What the series measures; empty takes what the file says, and refuses if it does not",
     )
+    series: str = Field(
+        "", description="Which series of a file that holds several; empty takes the only one that fits"
+    )
     model: Literal["decay", "recovery"] | None = Field(
         None,
         description="Decay to zero, or recovery to an offset; empty takes what the file or its signs say",

@@ -25,7 +25,7 @@ def joined(runs: Sequence[Measurement]) -> Measurement:
         lists.append(_named(run))
     names = list(dict.fromkeys(name for each in lists for name in each["peak"].values))
     whole = [each.reindex(peak=names) for each in lists]
-    data = xr.concat(whole, dim="row", join="outer")
+    data = xr.concat(whole, dim="row", join="outer", data_vars="all")
     missing = int(np.isnan(data["height"].values).sum())
     flags = merged(*(run.flags for run in runs))
     if missing:
@@ -39,6 +39,8 @@ def joined(runs: Sequence[Measurement]) -> Measurement:
             "assignment": ("peak", np.array(names, dtype=str), {"units": "dimensionless"}),
         }
     )
+    if all("height_errors" in run.data for run in runs):
+        found["height_errors"] = (("row", "peak"), data["height_errors"].values, first.data["height"].attrs)
     if all("delay" in run.data for run in runs):
         delays = np.array([float(run.data["delay"].values[0]) for run in runs])
         found["delay"] = ("row", delays, {"units": "s"})
@@ -46,7 +48,8 @@ def joined(runs: Sequence[Measurement]) -> Measurement:
 
 
 def _named(run: Measurement) -> xr.Dataset:
-    data = run.data[["height", "position", "assignment"]].compute()
+    kept = [name for name in ("height", "height_errors", "position", "assignment") if name in run.data]
+    data = run.data[kept].compute()
     names = data["assignment"].values
     if len(set(names)) != len(names):
         twice = sorted({str(name) for name in names if (names == name).sum() > 1})
