@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters.model import Measurement, Metadata, Provenance
 from tasks.nmr.kernels import perturbation as kernel
@@ -16,14 +14,14 @@ from tasks.nmr.spectrum import ResonanceError
 
 UNIT = {"units": "dimensionless"}
 PPM = {"units": "ppm"}
-small = st.floats(-1, 1)
 
 
-@given(small, small, st.floats(0.05, 0.5))
-def test_the_distance_is_that_of_a_plane_with_one_axis_shrunk(proton, nitrogen, weight):
-    found = float(kernel.distance(np.array([proton]), np.array([nitrogen]), weight)[0])
+def test_the_distance_is_that_of_a_plane_with_one_axis_shrunk():
+    proton, nitrogen, weight = np.random.default_rng(0).uniform(-1, 1, (3, 50))
 
-    assert found == pytest.approx((proton**2 + (weight * nitrogen) ** 2) ** 0.5)
+    found = kernel.distance(proton, nitrogen, weight)
+
+    np.testing.assert_allclose(found, (proton**2 + (weight * nitrogen) ** 2) ** 0.5)
 
 
 def test_uncertainties_are_those_that_a_sample_shows():
