@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from flows.table_product import publish_tables
 from tasks.common.reduced import Reduced
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
 ANSWER, TABLES = "answer", "tables"
@@ -29,6 +30,8 @@ class Work:
     draw: Callable[[Reduced, str], Mapping[str, Figure]]
     product: str
     signal: str = "intensity"
+    # Tables that leave as files of their own, in a format of the community: file and who writes it.
+    files: Mapping[str, tuple[str, Callable[[Path, xr.Dataset], None]]] = field(default_factory=dict)
 
 
 def performed(order: Order, sample: Sequence[Path], results: Path | None, work: Work) -> dict[str, Any]:
@@ -70,6 +73,9 @@ def publish(
     """All tables in one file, committed whole."""
     leaf = take(bench, ANSWER)
     tables = _taken(bench).tables
+    for name in work.files.keys() & tables.keys():
+        file, write = work.files[name]
+        write(bench / file, tables.pop(name))
     facts = {name: value for name, value in (leaf.facts or {}).items() if name != TABLES}
     said = replace(leaf, facts=facts)
     return publish_tables(

@@ -82,6 +82,54 @@ def each_block(kernel: Callable[..., Any], frames: da.Array, plan: Any, *more: d
     return results
 
 
+Arrived = Callable[[int, NDArray[Any]], None]
+Compute = Callable[["da.Array", Arrived], None]
+"""What computes a lazy array block by block along its first axis and hands on each: start, then block."""
+
+
+def in_threads(lazy: da.Array, arrived: Arrived, at_once: int = 2) -> None:
+    """Compute blocks in threads of this process, `at_once` at a time, so that few are in memory."""
+    from dask.base import compute
+
+    starts = np.concatenate([[0], np.cumsum(lazy.chunks[0])[:-1]]).astype(int)
+    for first in range(0, len(starts), at_once):
+        some = [lazy.blocks[place] for place in range(first, min(first + at_once, len(starts)))]
+        for start, block in zip(
+            starts[first : first + at_once], compute(*some, scheduler="threads"), strict=True
+        ):
+            arrived(int(start), block)
+
+
+def each_block_at(kernel: Callable[..., Any], frames: da.Array, plan: Any) -> da.Array:
+    """`kernel(block, plan, first)` for every block of frames, lazily: one object a block.
+
+    `first` is the number of the block's first frame, for plans that differ with the frame.
+    """
+    import dask.array as da
+    from dask.delayed import delayed
+
+    whole = frames.rechunk(dict.fromkeys(range(1, frames.ndim), -1))
+    results: da.Array = da.map_blocks(
+        _one_object_at,
+        whole,
+        kernel=kernel,
+        plan=delayed(plan, pure=True, traverse=False),
+        drop_axis=list(range(1, frames.ndim)),
+        chunks=((1,) * len(whole.chunks[0]),),
+        dtype=object,
+        meta=np.empty(0, object),
+    )
+    return results
+
+
+def _one_object_at(
+    frames: NDArray[Any], kernel: Callable[..., Any], plan: Any, block_info: Any = None
+) -> NDArray[Any]:
+    result = np.empty(1, object)
+    result[0] = kernel(frames, plan, int(block_info[0]["array-location"][0][0]))
+    return result
+
+
 def _one_object(
     *blocks: NDArray[Any], kernel: Callable[..., Any], plan: Any, given: tuple[bool, ...]
 ) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -170,24 +170,31 @@ def motion(shifts: xr.Dataset, title: str) -> Figure:
     return figure
 
 
-def rings(curve: xr.Dataset, reach: float, title: str) -> Figure:
-    """Power along the rings and the squared transfer that fits it, over resolution."""
+def rings(curve: xr.Dataset, facts: dict[str, Any], title: str) -> Figure:
+    """Power along the rings, less its smooth background, and the squared transfer that fits it."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     axes = figure.subplots()
     frequency, power = curve["frequency"].values, curve["intensity"].values
-    low, high = np.percentile(power, [2, 98])
-    axes.plot(frequency, (power - low) / (high - low), color=INK, lw=1, label="power, flattened")
-    axes.plot(frequency, curve["transfer_squared"].values, color=ACCENT, lw=1, label="transfer squared")
-    axes.axvline(1 / reach, color=PALE, lw=1, ls="--", label=f"seen to {reach:.1f} Å")
-    axes.set(title=title, xlabel="spatial frequency / Å⁻¹", ylabel="relative", ylim=(-0.3, 1.5))
+    axes.plot(frequency, power, color=INK, lw=1, label="ln power, less background")
+    fitted = f"{(facts['defocus_u_angstrom'] + facts['defocus_v_angstrom']) / 2:.0f} Å underfocus"
+    axes.plot(
+        frequency, curve["transfer_faded"].values, color=ACCENT, lw=1, label=f"transfer squared, {fitted}"
+    )
+    reach = facts["reach_angstrom"]
+    axes.axvline(1 / reach, color=PALE, lw=1, ls="--", label=f"rings followed to {reach:.1f} Å")
+    axes.set(title=title, xlabel="spatial frequency / Å⁻¹", ylabel="ln power")
+    second = axes.secondary_xaxis("top")
+    ticks = [each for each in axes.get_xticks() if frequency[0] <= each <= frequency[-1]]
+    second.set_xticks(ticks, [f"{1 / each:.3g}" for each in ticks])
+    second.set_xlabel("spacing / Å")
     axes.legend(frameon=False)
     return figure
 
 
 def power_spectrum(plane: xr.Dataset, title: str) -> Figure:
-    """The two-dimensional power spectrum on a logarithmic scale."""
+    """The power spectrum on a logarithmic scale; on its left half the first dark rings as fitted."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.4, 4.8), layout="constrained")
@@ -197,6 +204,10 @@ def power_spectrum(plane: xr.Dataset, title: str) -> Figure:
     kx, ky = plane["kx"].values, plane["ky"].values
     ends = (kx[0], kx[-1], ky[0], ky[-1])
     drawn = axes.imshow(values, origin="lower", extent=ends, cmap="gray", vmin=low, vmax=high)
+    if "phase_turns" in plane:
+        left = np.where(kx[None] < 0, plane["phase_turns"].values, np.nan)
+        axes.contour(kx, ky, left, levels=[1, 2, 3, 4], colors=ACCENT, linewidths=0.7)
+        title = f"{title}\ndark rings 1 to 4 as fitted, on the left"
     axes.set(title=title, xlabel="kx / Å⁻¹", ylabel="ky / Å⁻¹")
     figure.colorbar(drawn, ax=axes, label="ln power")
     return figure

@@ -9,80 +9,57 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import fft
 
-from adapters.errors import MissingMetadataError
 from adapters.model import Finding, Flag, Measurement
+from tasks.common.blocks import Compute, in_threads
 from tasks.common.reduced import Reduced, together
 from tasks.spa.errors import ImageError
-from tasks.spa.kernels import ctf, motion
+from tasks.spa.kernels import ctf
+from tasks.spa.kernels.gain import corrected
+from tasks.spa.movie import aligned, gain_for
+from tasks.spa.needed import needed
 from tasks.spa.parameters import MicrographParameters
 
 Floats = NDArray[np.float64]
-PIXEL = {"units": "pixel"}
 NONE, FREQUENCY = {"units": "dimensionless"}, {"units": "1/angstrom"}
-# Rings whose fit correlates less are not told from noise.
-SEEN = 0.2
+# Standard errors from which rings are told from noise, of which the best of many defoci reaches five.
+SEEN, CLEAR = 6.0, 4.0
 HOT = 8.0
 
 
-def micrograph(run: Measurement, parameters: MicrographParameters) -> Reduced:
+def micrograph(
+    run: Measurement,
+    parameters: MicrographParameters,
+    gain: Measurement | None = None,
+    compute: Compute = in_threads,
+) -> Reduced:
     """Shifts and sum of a movie, and the defocus of the sum; a single image passes to the second step."""
     if "image" not in run.data:
         raise ImageError(f"{run.provenance.path} holds no images", "Give a movie or a micrograph")
     frames = run.data["image"]
     parts: list[Reduced] = []
     if frames.sizes["frame"] > 1:
-        total, moved = _aligned(run, np.asarray(frames.values, float), parameters)
+        total, moved = aligned(run, parameters, gain, compute)
         parts.append(moved)
     else:
-        total = np.asarray(frames.values[0], float)
+        factor, told = gain_for(run, gain, parameters.gain) if gain is not None else (None, [])
+        total = np.asarray(corrected(frames.isel(frame=0).values, factor), float)
+        parts.append(Reduced((), tuple(told)))
+    if not np.isfinite(total).all() or float(np.ptp(total)) == 0:
+        what = f"{run.provenance.path} has no contrast, or values that are not finite"
+        raise ImageError(what, "Look at its frames")
     total, hot = _without_hot(total)
     parts.append(_transfer(run, total, parameters))
+    if frames.sizes["frame"] > 1:
+        parts.append(_sum(run, total))
     return together(parts, run.flags, hot)
 
 
-def _aligned(run: Measurement, frames: Floats, parameters: MicrographParameters) -> tuple[Floats, Reduced]:
-    binning = parameters.binning
-    terms = np.stack([motion.cropped_transform(frame, binning) for frame in frames])
-    shape = tuple(size // binning // 2 * 2 for size in frames.shape[1:])
-    found = motion.align(terms, (shape[0], shape[1]), parameters.blur_px)
-    shifts, errors = found.shifts * binning, found.errors * binning
-    weights, flags = _weights(run, frames.shape, parameters)
-    total = motion.summed(frames, shifts, weights)
-    before, after = (_fine_power(each) for each in (frames.sum(axis=0), motion.summed(frames, shifts)))
-    table = xr.Dataset(
-        {
-            "intensity": ("frame", np.hypot(*shifts.T), PIXEL),
-            "shift_y": ("frame", shifts[:, 0], PIXEL),
-            "shift_x": ("frame", shifts[:, 1], PIXEL),
-            "shift_errors": ("frame", errors, PIXEL),
-        }
-    )
-    path = float(np.hypot(*np.diff(shifts, axis=0).T).sum())
-    facts = {"motion_px": path, "rounds": found.rounds, "power_after_over_before": after / before}
-    gain = f"aligned, fine detail has {after / before:.2f} times the power"
-    told = f"the frames move {path:.1f} pixels along their path; {gain}"
-    flags.append(Flag.info("motion_corrected", told))
-    return total, Reduced((), tuple(flags), {"motion": table}, facts)
-
-
-def _fine_power(image: Floats) -> float:
-    """Power between an eighth and a quarter of the sampling frequency, where blur by motion shows."""
-    power = np.abs(fft.rfft2(image - image.mean())) ** 2
-    radius = np.hypot(fft.fftfreq(image.shape[0])[:, None], fft.rfftfreq(image.shape[1])[None])
-    return float(power[(radius > 0.05) & (radius < 0.25)].mean())
-
-
-def _weights(
-    run: Measurement, shape: tuple[int, ...], parameters: MicrographParameters
-) -> tuple[Floats | None, list[Flag]]:
-    dose = parameters.dose_per_frame
-    if dose is None:
-        told = "no dose of a frame is given: frames are summed without weights"
-        return None, [Flag.info("dose_not_weighted", told)]
-    pixel = _needed(run, "pixel_angstrom", parameters.pixel_angstrom, "pixel_angstrom")
-    count, rows, columns = shape
-    frequency = np.hypot(fft.fftfreq(rows, pixel)[:, None], fft.rfftfreq(columns, pixel)[None])
-    return motion.dose_weights(frequency, dose * np.arange(1, count + 1)), []
+def _sum(run: Measurement, total: Floats) -> Reduced:
+    """The aligned sum, as it is kept beside the tables."""
+    table = xr.Dataset({"sum": (("y", "x"), total.astype(np.float32), {"units": "arbitrary"})})
+    if "voxel" in run.data:
+        table["voxel"] = run.data["voxel"]
+    return Reduced((), (), {"sum": table})
 
 
 def _without_hot(image: Floats) -> tuple[Floats, tuple[Flag, ...]]:
@@ -96,30 +73,49 @@ def _without_hot(image: Floats) -> tuple[Floats, tuple[Flag, ...]]:
     return np.where(hot, middle, image), (Flag.info("hot_pixels_replaced", told),)
 
 
-def _needed(run: Measurement, name: str, given: float | None, parameter: str) -> float:
-    """A quantity as given, else as the file says it, else an error that names the parameter."""
-    if given is not None:
-        return given
-    if name == "pixel_angstrom" and "voxel" in run.data:
-        return float(run.data["voxel"].values.mean())
-    said = run.metadata.raw.get(name)
-    if said is None:
-        raise MissingMetadataError(name, run.provenance.path, parameter)
-    return float(said)
-
-
 def _transfer(run: Measurement, image: Floats, parameters: MicrographParameters) -> Reduced:
     optics = ctf.Optics(
-        pixel=_needed(run, "pixel_angstrom", parameters.pixel_angstrom, "pixel_angstrom"),
-        voltage_kv=_needed(run, "voltage_kv", parameters.voltage_kv, "voltage_kv"),
-        spherical_mm=_needed(
-            run, "spherical_aberration_mm", parameters.spherical_aberration_mm, "spherical_aberration_mm"
-        ),
-        amplitude=_needed(run, "amplitude_contrast", parameters.amplitude_contrast, "amplitude_contrast"),
+        pixel=needed(run, "pixel_angstrom", parameters.pixel_angstrom),
+        voltage_kv=needed(run, "voltage_kv", parameters.voltage_kv),
+        spherical_mm=needed(run, "spherical_aberration_mm", parameters.spherical_aberration_mm),
+        amplitude=needed(run, "amplitude_contrast", parameters.amplitude_contrast),
     )
     tile = min(parameters.tile_px, *(size // 2 * 2 for size in image.shape))
     power = ctf.mean_power(image, tile)
-    found = ctf.fit(
+    found = _fitted(power, optics, parameters)
+    if found is None:
+        told = (
+            f"tiles of {tile} pixels hold too few rings between the spacings chosen, so there is no defocus"
+        )
+        return Reduced((), (Flag.invalid("no_transfer_rings", told),), {"power": _power(power, optics)})
+    tables = {"rings": _rings(found), "power": _power(power, optics, found)}
+    facts: dict[str, Any] = {
+        "defocus_u_angstrom": found.defocus_u,
+        "defocus_v_angstrom": found.defocus_v,
+        "astigmatism_degree": float(np.degrees(found.angle)),
+        "correlation": found.correlation,
+        "significance": found.significance,
+        "reach_angstrom": found.reach,
+    }
+    refused = _refusal(found)
+    if refused is not None:
+        return Reduced((), (refused,), tables, facts)
+    parts, apart = _quarters(image, tile, optics, parameters, found.mean)
+    error = float(np.hypot(found.error, apart))
+    facts["defocus_of_quarters_angstrom"] = parts
+    said = (
+        f"correlation with the transfer {found.correlation:.2f}, rings seen to {found.reach:.1f} angstrom",
+        f"astigmatism {found.defocus_u - found.defocus_v:.0f} angstrom",
+        "voltage, spherical aberration and amplitude contrast are exact",
+        "the error holds the noise of the rings, other ranges of spacings"
+        + (", and the quarters of the image" if parts else ""),
+    )
+    finding = Finding("defocus", found.mean, error, "angstrom", "rings in the power spectrum", said)
+    return Reduced((finding,), _against_header(run, found.mean), tables, facts)
+
+
+def _fitted(power: Floats, optics: ctf.Optics, parameters: MicrographParameters) -> ctf.Fitted | None:
+    return ctf.fit(
         power,
         optics,
         coarsest=parameters.coarsest_angstrom,
@@ -127,47 +123,80 @@ def _transfer(run: Measurement, image: Floats, parameters: MicrographParameters)
         least=parameters.least_defocus_angstrom,
         most=parameters.most_defocus_angstrom,
     )
-    tables = {"rings": _rings(found), "power": _power(power, optics)}
-    mean = (found.defocus_u + found.defocus_v) / 2
-    facts: dict[str, Any] = {
-        "defocus_u_angstrom": found.defocus_u,
-        "defocus_v_angstrom": found.defocus_v,
-        "astigmatism_degree": float(np.degrees(found.angle)),
-        "correlation": found.correlation,
-        "reach_angstrom": found.reach,
-    }
-    if found.correlation < SEEN:
-        told = f"rings are not told from noise (correlation {found.correlation:.2f}), so there is no defocus"
-        return Reduced((), (Flag.invalid("no_transfer_rings", told),), tables, facts)
-    said = (
-        f"correlation with the transfer {found.correlation:.2f}, rings seen to {found.reach:.1f} angstrom",
-        f"astigmatism {found.defocus_u - found.defocus_v:.0f} angstrom",
+
+
+def _refusal(found: ctf.Fitted) -> Flag | None:
+    """Why there is no defocus to claim: no rings, or rings that another explains as well."""
+    if found.significance < SEEN:
+        told = (
+            f"rings are not told from noise ({found.significance:.1f} standard errors, {SEEN:g} are needed), "
+            "so there is no defocus"
+        )
+        return Flag.invalid("no_transfer_rings", told)
+    if found.rival is not None:
+        told = (
+            f"{found.mean:.0f} and {found.rival:.0f} angstrom explain the rings alike, so none is claimed; "
+            "take finer spacings, or narrow the defocus that is sought"
+        )
+        return Flag.invalid("defocus_ambiguous", told)
+    return None
+
+
+def _quarters(
+    image: Floats, tile: int, optics: ctf.Optics, parameters: MicrographParameters, mean: float
+) -> tuple[list[float], float]:
+    """The defocus of each quarter of the image with clear rings, and the standard error of their mean."""
+    half = tuple(size // 2 for size in image.shape)
+    if min(half) < tile:
+        return [], 0.0
+    near = parameters.model_copy(
+        update={"least_defocus_angstrom": 0.8 * mean, "most_defocus_angstrom": 1.2 * mean}
     )
-    finding = Finding("defocus", mean, found.error, "angstrom", "rings in the power spectrum", said)
-    return Reduced((finding,), _against_header(run, mean), tables, facts)
+    found = []
+    for top in (0, half[0]):
+        for left in (0, half[1]):
+            part = image[top : top + half[0], left : left + half[1]]
+            each = _fitted(ctf.mean_power(part, tile), optics, near)
+            if each is not None and each.significance >= CLEAR:
+                found.append(each.mean)
+    if len(found) < 3:
+        return found, 0.0
+    return found, float(np.std(found, ddof=1) / np.sqrt(len(found)))
 
 
 def _against_header(run: Measurement, found: float) -> tuple[Flag, ...]:
     said = run.metadata.raw.get("defocus_angstrom")
-    if said is None or abs(found - said) < 0.2 * abs(said):
+    if said is None or abs(found - said) < 0.1 * abs(said):
         return ()
     told = f"the microscope recorded {said:.0f} angstrom, the rings say {found:.0f}"
     return (Flag.caution("defocus_differs_from_header", told),)
 
 
 def _rings(found: ctf.Fitted) -> xr.Dataset:
+    faded = found.ring_model * np.exp(-found.fading * found.ring_frequency**2)
+    # As high as the rings are, for the eye.
+    height = float((found.ring_power @ faded) / max(float(faded @ faded), 1e-12))
     return xr.Dataset(
         {
             "intensity": ("frequency", found.ring_power, NONE),
             "transfer_squared": ("frequency", found.ring_model, NONE),
+            "transfer_faded": ("frequency", height * faded, NONE),
         },
         coords={"frequency": ("frequency", found.ring_frequency, FREQUENCY)},
     )
 
 
-def _power(power: Floats, optics: ctf.Optics) -> xr.Dataset:
+def _power(power: Floats, optics: ctf.Optics, found: ctf.Fitted | None = None) -> xr.Dataset:
+    """Logarithm of the power; with the half turns of the phase, whose whole numbers are dark rings."""
     axis = fft.fftshift(fft.fftfreq(power.shape[0], optics.pixel))
-    return xr.Dataset(
+    table = xr.Dataset(
         {"log_power": (("ky", "kx"), np.log(np.maximum(power, 1e-30)), NONE)},
         coords={"ky": ("ky", axis, FREQUENCY), "kx": ("kx", axis, FREQUENCY)},
     )
+    if found is not None:
+        around = np.arctan2(axis[:, None], axis[None])
+        half = (found.defocus_u - found.defocus_v) / 2
+        defocus = found.mean + half * np.cos(2 * (around - found.angle))
+        radius = np.hypot(axis[:, None], axis[None])
+        table["phase_turns"] = (("ky", "kx"), optics.phase(radius, defocus) / np.pi, NONE)
+    return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from tasks.common.parameters import Values
@@ -31,6 +33,22 @@ class MapParameters(Values):
     )
 
 
+class GainParameters(Values):
+    """How the gain reference lies against the movie, and what is done with it; nothing of it is assumed."""
+
+    quarter_turns: Literal[0, 1, 2, 3] | None = Field(
+        None,
+        description="Turns of the reference by 90 degrees, counter-clockwise with the first row at the top",
+    )
+    flip: Literal["none", "left_right", "up_down"] | None = Field(
+        None, description="How the turned reference is flipped"
+    )
+    use: Literal["multiply", "divide"] | None = Field(
+        None,
+        description="Frames are multiplied with the reference (most of Gatan), or divided by it (EER)",
+    )
+
+
 class MicrographParameters(Values):
     """How a movie is aligned, and how the transfer function of its sum is found."""
 
@@ -49,8 +67,16 @@ class MicrographParameters(Values):
     )
     binning: PositiveInt = Field(1, le=16, description="Align frames at this binning")
     blur_px: PositiveFloat = Field(3.0, description="Blur in binned pixels while frames are aligned")
+    frames_per_fraction: PositiveInt | None = Field(
+        None, le=10000, description="Frames added to one before alignment; EER movies need it"
+    )
+    gain: GainParameters = GainParameters()
     dose_per_frame: PositiveFloat | None = Field(
-        None, description="Electrons per square angstrom in a frame; empty sums without dose weights"
+        None,
+        description="Electrons per square angstrom in a frame, or in a fraction; empty takes the file's",
+    )
+    dose_before: float = Field(
+        0.0, ge=0, description="Electrons per square angstrom that the specimen had before the movie"
     )
     tile_px: PositiveInt = Field(512, ge=64, description="Tiles of the power spectrum, pixels")
     coarsest_angstrom: PositiveFloat = Field(30.0, description="Coarsest spacing used in the fit")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage, optimize
 
 from tasks.common.kernels.electron import electron_wavelength
+from tasks.spa.kernels import rings
 
 Floats = NDArray[np.float64]
 
@@ -61,14 +62,26 @@ class Optics:
         """Of the electrons, in angstrom."""
         return electron_wavelength(self.voltage_kv)
 
+    def phase(self, frequency: Floats, defocus: Floats | float) -> Floats:
+        """Phase (rad) of the transfer at spatial frequencies (1/angstrom) and underfocus (angstrom)."""
+        return _phase(frequency, defocus, self)
+
+    def squared(self, frequency: Floats, defocus: Floats | float) -> Floats:
+        """Squared transfer at spatial frequencies (1/angstrom) and underfocus (angstrom)."""
+        return np.asarray(np.sin(_phase(frequency, defocus, self)) ** 2)
+
 
 @dataclass(frozen=True)
 class Fitted:
     """Defoci (angstrom) along the two axes, angle (rad) of the first from x, their errors and the quality.
 
-    `correlation` is between the flattened power and the squared transfer; `reach`
-    (angstrom) is the finest spacing up to which rings are still seen. `ring_frequency`,
-    `ring_power` and `ring_model` are means along the rings of equal phase.
+    `error` is hypot of the formal one and of how the defocus moves with the range of
+    spacings. `correlation` is between the rings and the squared transfer after a smooth
+    background is taken from both, `significance` the same in standard errors of noise.
+    `rival` is another defocus that explains the rings as well, None where there is none.
+    `reach` (angstrom) is the finest spacing up to which rings are still seen.
+    `ring_frequency`, `ring_power` and `ring_model` are means along rings of equal phase,
+    which fade as exp(-`fading` k²).
     """
 
     defocus_u: float
@@ -76,16 +89,30 @@ class Fitted:
     angle: float
     error: float
     correlation: float
+    significance: float
+    rival: float | None
     reach: float
     ring_frequency: Floats
     ring_power: Floats
     ring_model: Floats
+    fading: float
+
+    @property
+    def mean(self) -> float:
+        """Mean of the two defoci (angstrom)."""
+        return (self.defocus_u + self.defocus_v) / 2
+
+
+# The search in two dimensions stays this near to that on circles.
+NEAR = 0.1
+# Ranges of spacings, as factors of the coarsest and the finest, that ought to tell the same.
+RANGES = ((0.6, 1.0), (0.8, 1.0), (1.0, 1.3), (1.0, 0.85))
 
 
 def fit(
     power: Floats, optics: Optics, *, coarsest: float, finest: float, least: float, most: float
-) -> Fitted:
-    """The defocus whose rings correlate best with a power spectrum (n, n), zero frequency in the middle.
+) -> Fitted | None:
+    """The defocus whose rings explain a power spectrum (n, n), zero frequency in the middle.
 
     Parameters
     ----------
@@ -95,69 +122,113 @@ def fit(
     least, most : float, angstrom
         Range of defocus searched.
 
+    Returns
+    -------
+    Fitted, or None where the range of spacings holds too few rings of the spectrum.
+
     Notes
     -----
-    The power is flattened by the mean over a wide ring in logarithm; what remains are
-    rings about zero. A search over defocus of the radial mean is followed by a fit of
-    both defoci and their angle in two dimensions. The error is from the curvature of the
-    correlation and as many independent values as terms in half of the plane over
-    the neighbours that the window joins.
+    Circles give the mean defocus (:func:`tasks.spa.kernels.rings.search`), two dimensions
+    the astigmatism, and rings of equal phase the answer and its error. A specimen thicker
+    than its depth of field, or tilted, fades the rings and widens the error.
 
     References
     ----------
     A. Rohou and N. Grigorieff, J. Struct. Biol. 192, 216 (2015).
     """
+    circles = rings.profile(power, optics.pixel, coarsest, finest)
+    start = rings.search(circles, optics.squared, least, most)
+    if start is None:
+        return None
+    mean, astigmatism, angle = _astigmatism(power, optics, circles, start)
+    stretch = _stretch(power.shape[0], mean, astigmatism, angle)
+    ellipses = rings.profile(power, optics.pixel, coarsest, finest, stretch)
+    around = (max(least, (1 - NEAR) * mean), min(most, (1 + NEAR) * mean))
+    here = rings.search(ellipses, optics.squared, *around)
+    # Rivals are sought far and wide, with the ellipses that suit the best.
+    wide = rings.search(ellipses, optics.squared, least, most)
+    assert here is not None and wide is not None
+    error = float(np.hypot(here.error, _moving(power, optics, (coarsest, finest), around, stretch)))
+    frequency = ellipses.frequency
+    flat = ellipses.value - here.background
+    rival = wide.rival if abs(wide.defocus - here.defocus) < NEAR * mean else wide.defocus
+    model = optics.squared(frequency, here.defocus)
+    return Fitted(
+        here.defocus + astigmatism,
+        here.defocus - astigmatism,
+        float(angle % np.pi),
+        error,
+        here.correlation,
+        here.significance,
+        rival,
+        _reach(frequency, flat, model, optics, here.defocus),
+        frequency,
+        flat,
+        model,
+        here.fading,
+    )
+
+
+def _astigmatism(
+    power: Floats, optics: Optics, circles: rings.Profile, start: rings.Found
+) -> tuple[float, float, float]:
+    """Mean defocus, half the difference of the two, and the angle (rad) of the larger."""
     size = power.shape[0]
     axis = fft.fftshift(fft.fftfreq(size, optics.pixel))
     radius = np.hypot(axis[:, None], axis[None])
-    azimuth = np.arctan2(axis[:, None], axis[None])
-    used = (radius >= 1 / coarsest) & (radius <= 1 / finest) & (axis[None] > 0)
-    flat = _flattened(power, radius, used)
-    frequency, around, values = radius[used], azimuth[used], flat[used]
-    values = (values - values.mean()) / values.std()
-
-    def likeness(parameters: Floats) -> float:
-        mean, astigmatism, angle = parameters
-        defocus = mean + astigmatism * np.cos(2 * (around - angle))
-        model = np.sin(_phase(frequency, defocus, optics)) ** 2
-        model = model - model.mean()
-        return float((values * model).mean() / max(float(model.std()), 1e-12))
-
-    coarse = np.arange(least, most, 50.0)
-    centres, radial = _radial(frequency, values, 1.0 / (size * optics.pixel))
-    radial_scores = [_correlated(radial, np.sin(_phase(centres, each, optics)) ** 2) for each in coarse]
-    start = float(coarse[int(np.argmax(radial_scores))])
-    best = np.array([start, 0.0, 0.0])
-    for angle in (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4):
-        found = optimize.minimize(
-            lambda scaled: -likeness(np.array([scaled[0] * 1e3, scaled[1] * 1e2, scaled[2]])),
-            [start / 1e3, 1.0, angle],
-            method="Nelder-Mead",
-            options={"xatol": 1e-4, "fatol": 1e-8, "maxiter": 400},
-        )
-        candidate = np.array([found.x[0] * 1e3, found.x[1] * 1e2, found.x[2]])
-        if likeness(candidate) > likeness(best):
-            best = candidate
-    mean, astigmatism, angle = best
-    if astigmatism < 0:
-        astigmatism, angle = -astigmatism, angle + np.pi / 2
-    score = likeness(best)
-    step = 20.0
-    aside = np.array([step, 0.0, 0.0])
-    curvature = (2 * score - likeness(best + aside) - likeness(best - aside)) / step**2
-    independent = used.sum() / 4
-    error = float(np.sqrt((1 - score**2) / (independent * max(curvature * max(score, 1e-6), 1e-18))))
-    rings = _rings(radius[used], around, flat[used], mean, astigmatism, angle, optics)
-    reach = _reach(*rings, optics, float(mean))
-    return Fitted(
-        float(mean + astigmatism),
-        float(mean - astigmatism),
-        float(angle % np.pi),
-        error,
-        score,
-        reach,
-        *rings,
+    used = (radius >= circles.frequency[0]) & (radius <= circles.frequency[-1]) & (axis[None] > 0)
+    used &= axis[:, None] != 0
+    flat = np.log(np.maximum(power, float(power[power > 0].min())))
+    flat = ndimage.gaussian_filter(flat, 0.5)[used]
+    frequency, around = (
+        radius[used],
+        np.broadcast_to(np.arctan2(axis[:, None], axis[None]), power.shape)[used],
     )
+    values = flat - np.interp(frequency, circles.frequency, start.background)
+    fading = np.exp(-start.fading * frequency**2)
+
+    def unlike(scaled: Floats) -> float:
+        mean, astigmatism = scaled[0] * start.defocus, scaled[1] * start.defocus
+        if abs(scaled[0] - 1) > NEAR or abs(scaled[1]) > NEAR:
+            return 1.0
+        defocus = mean + astigmatism * np.cos(2 * (around - scaled[2]))
+        model = optics.squared(frequency, defocus) * fading
+        return -_correlated(values, model)
+
+    best, least = np.array([1.0, 0.0, 0.0]), unlike(np.array([1.0, 0.0, 0.0]))
+    for angle in (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4):
+        first = np.array([1.0, 0.01, angle])
+        simplex = first + np.vstack([np.zeros(3), np.diag([0.01, 0.015, 0.4])])
+        found = optimize.minimize(
+            unlike,
+            first,
+            method="Nelder-Mead",
+            options={"xatol": 1e-4, "fatol": 1e-7, "maxiter": 300, "initial_simplex": simplex},
+        )
+        if found.fun < least:
+            best, least = found.x, float(found.fun)
+    mean, astigmatism, angle = best[0] * start.defocus, best[1] * start.defocus, float(best[2])
+    return (mean, -astigmatism, angle + np.pi / 2) if astigmatism < 0 else (mean, astigmatism, angle)
+
+
+def _stretch(size: int, mean: float, astigmatism: float, angle: float) -> Floats:
+    """What the radius of each term is multiplied by so that lines of equal phase are circles."""
+    axis = np.arange(size) - size // 2
+    around = np.arctan2(axis[:, None], axis[None])
+    return np.asarray(np.sqrt(np.maximum(1 + astigmatism / mean * np.cos(2 * (around - angle)), 0.1)))
+
+
+def _moving(
+    power: Floats, optics: Optics, spacings: tuple[float, float], around: tuple[float, float], stretch: Floats
+) -> float:
+    """Standard deviation of the defocus over ranges of spacings that ought to tell the same."""
+    found = []
+    for coarse, fine in RANGES:
+        finest = max(spacings[1] * fine, 2.1 * optics.pixel)
+        part = rings.profile(power, optics.pixel, spacings[0] * coarse, finest, stretch)
+        if len(part.frequency) and (each := rings.search(part, optics.squared, *around)) is not None:
+            found.append(each.defocus)
+    return float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
 
 
 def _phase(frequency: Floats, defocus: Floats | float, optics: Optics) -> Floats:
@@ -166,53 +237,9 @@ def _phase(frequency: Floats, defocus: Floats | float, optics: Optics) -> Floats
     )
 
 
-def _flattened(power: Floats, radius: Floats, used: NDArray[np.bool_]) -> Floats:
-    """Logarithm of the power less its smooth fall with radius."""
-    logarithm = np.log(np.maximum(power, float(power[power > 0].min())))
-    number = np.rint(radius / radius[radius > 0].min()).astype(int)
-    mean = np.bincount(number.ravel(), logarithm.ravel()) / np.maximum(np.bincount(number.ravel()), 1)
-    inside = np.unique(number[used])
-    # A low polynomial follows the fall of the envelope, and not the rings on it.
-    place = (inside - inside.mean()) / np.ptp(inside)
-    smooth = np.polynomial.Polynomial.fit(place, mean[inside], 4)
-    trend = np.zeros_like(mean)
-    trend[inside] = smooth(place)
-    flat = logarithm - trend[number]
-    return np.asarray(ndimage.gaussian_filter(flat, 0.5))
-
-
-def _radial(frequency: Floats, values: Floats, step: float) -> tuple[Floats, Floats]:
-    number = np.rint(frequency / step).astype(int)
-    count = np.bincount(number)
-    there = count > 0
-    radii = np.asarray(np.flatnonzero(there), np.float64) * step
-    return np.asarray(radii, np.float64), np.asarray(np.bincount(number, values)[there] / count[there], float)
-
-
 def _correlated(values: Floats, model: Floats) -> float:
     one, two = values - values.mean(), model - model.mean()
     return float((one * two).sum() / max(float(np.sqrt((one**2).sum() * (two**2).sum())), 1e-12))
-
-
-def _rings(
-    radius: Floats,
-    around: Floats,
-    flat: Floats,
-    mean: float,
-    astigmatism: float,
-    angle: float,
-    optics: Optics,
-) -> tuple[Floats, Floats, Floats]:
-    """Mean power along lines of equal phase: frequency that a round lens would have, power, model."""
-    defocus = mean + astigmatism * np.cos(2 * (around - angle))
-    alike = radius * np.sqrt(np.maximum(defocus, 1.0) / max(mean, 1.0))
-    edges = np.linspace(alike.min(), alike.max(), 300)
-    number = np.clip(np.digitize(alike, edges) - 1, 0, len(edges) - 2)
-    count = np.bincount(number, minlength=len(edges) - 1)
-    power = np.bincount(number, flat, minlength=len(edges) - 1) / np.maximum(count, 1)
-    centres = (edges[1:] + edges[:-1]) / 2
-    there = count > 0
-    return centres[there], power[there], np.sin(_phase(centres, mean, optics))[there] ** 2
 
 
 def _reach(frequency: Floats, power: Floats, model: Floats, optics: Optics, mean: float) -> float:

@@ -22,7 +22,7 @@ class Motion:
     rounds: int
 
 
-def cropped_transform(frame: Floats, binning: int) -> Complex:
+def cropped_transform(frame: NDArray[Any], binning: int) -> Complex:
     """Fourier terms (m, m // 2 + 1) of a frame (y, x), without the frequencies that binning loses."""
     whole = fft.rfft2(frame - frame.mean())
     rows, columns = frame.shape[0] // binning // 2 * 2, frame.shape[1] // binning // 2 * 2
@@ -121,27 +121,15 @@ def critical_dose(frequency: NDArray[Any]) -> Floats:
         return np.asarray(0.24499 * np.power(frequency, -1.6649) + 2.8141)
 
 
-def dose_weights(frequency: NDArray[Any], dose: NDArray[Any]) -> Floats:
-    """Weight of each frame (n,) at each frequency, exp(-dose / (2 critical dose)), for doses at its end."""
-    return np.asarray(np.exp(-dose[:, None, None] / (2 * critical_dose(frequency)[None])))
+def dose_weight(shape: tuple[int, ...], pixel: float, dose: float, scale: float = 1.0) -> Floats:
+    """Weight (y, x // 2 + 1) of a frame at whose end `dose` was spent, exp(-dose / (2 critical dose)).
 
-
-def summed(frames: Floats, shifts: Floats, weights: Floats | None = None) -> Floats:
-    """Sum of frames (n, y, x) brought back by `shifts` (n, 2), with Fourier `weights` (n, y, x // 2 + 1).
-
-    Weights are divided by the root of the sum of their squares, so that noise stays white.
+    `pixel` is in angstrom; `scale` multiplies the critical dose at voltages other than 300 kV.
     """
-    shape = frames.shape[1:]
-    fy, fx = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
-    total = np.zeros((shape[0], shape[1] // 2 + 1), complex)
-    power = np.zeros(total.shape)
-    for number, (frame, shift) in enumerate(zip(frames, shifts, strict=True)):
-        moved = _moved(fft.rfft2(frame), fy, fx, shift)
-        if weights is None:
-            total += moved
-        else:
-            total += weights[number] * moved
-            power += weights[number] ** 2
-    if weights is not None:
-        total /= np.sqrt(np.maximum(power, 1e-12) / len(frames))
-    return np.asarray(fft.irfft2(total, shape))
+    frequency = np.hypot(fft.fftfreq(shape[0], pixel)[:, None], fft.rfftfreq(shape[1], pixel)[None])
+    return np.asarray(np.exp(-dose / (2 * scale * critical_dose(frequency))))
+
+
+def moved(terms: Complex, shape: tuple[int, ...], shift: Floats) -> Complex:
+    """The transform of a whole frame (y, x) brought back by `shift` (y, x) pixels."""
+    return _moved(terms, fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None], shift)
