@@ -478,7 +478,10 @@ def _of_detector(frames: Frames, flags: list[Flag]) -> dict[str, Any]:
     for number, name in enumerate(planes or ("counts",)):
         source = frames.array(kind.data, (number,) if raw else ())
         assert source is not None  # the main data of a detector is what its parts are made of
-        found[name] = (dims, joined.lazy(source), {"units": "arbitrary"})
+        values = joined.lazy(source)
+        if kind.margin and source.shape[2] == kind.shape[0] + 2 * kind.margin:
+            values = values[:, :, kind.margin : -kind.margin]
+        found[name] = (dims, values, {"units": "arbitrary"})
     more = {"gain": ("gain", np.nan, dims), "mask": ("mask", BAD_MODULE, dims)}
     for name, (key, fill, theirs) in more.items():
         source = frames.array(key, (), fill)

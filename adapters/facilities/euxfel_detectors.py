@@ -26,7 +26,8 @@ class Kind:
     """One kind of detector: how its sources are named, and how it stores a frame.
 
     `planes` names what the axis behind the frames of raw data holds, where there is
-    one; `cells` tells that a row of a train holds one frame for each memory cell.
+    one; `margin` counts rows at both ends of raw frames that only serve calibration;
+    `cells` tells that a row of a train holds one frame for each memory cell.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Kind:
     first: int = 0
     planes: tuple[str, ...] = ()
     cells: bool = False
+    margin: int = 0
     pixel_m: float | None = None
 
 
@@ -78,6 +80,7 @@ KINDS = (
         (704, 768),
         1,
         first=1,
+        margin=2,
         pixel_m=50e-6,
     ),
 )

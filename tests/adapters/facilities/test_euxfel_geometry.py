@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import h5py
 import numpy as np
 import pytest
 
@@ -12,24 +11,13 @@ from adapters.errors import LayoutError, MissingMetadataError
 from adapters.facilities.euxfel_geometry import EUXFEL_GEOMETRY
 from adapters.model import State
 from adapters.registry import open_run
+from adapters.testing.euxfel_detectors import write_quadrants
 
 QUADRANTS = [[11.4, 299.0], [-11.5, 8.0], [254.5, -16.0], [278.5, 275.0]]
 
 
-def written(path, tiles=16):
-    with h5py.File(path, "w") as file:
-        for quadrant in range(1, 5):
-            for module in range(1, 5):
-                file[f"Q{quadrant}/M{module}/Position"] = np.array(
-                    [130.0 * (module % 2), 128.0 * (module // 3)]
-                )
-                for tile in range(1, tiles + 1):
-                    file[f"Q{quadrant}/M{module}/T{tile:02d}/Position"] = np.array([66.0, 18.0 * (tile - 1)])
-    return path
-
-
 def test_without_the_quadrants_no_pixel_has_a_place(tmp_path):
-    path = written(tmp_path / "lpd.h5")
+    path = write_quadrants(tmp_path / "lpd.h5")
 
     assert EUXFEL_GEOMETRY.check(path).state is State.READY
     with pytest.raises(MissingMetadataError, match="positions of the quadrants"):
@@ -39,7 +27,7 @@ def test_without_the_quadrants_no_pixel_has_a_place(tmp_path):
 def test_with_them_every_pixel_has_one(tmp_path):
     pytest.importorskip("extra_geom")
 
-    run = open_run(written(tmp_path / "lpd.h5"), assume={"quadrants": json.dumps(QUADRANTS)})
+    run = open_run(write_quadrants(tmp_path / "lpd.h5"), assume={"quadrants": json.dumps(QUADRANTS)})
 
     assert dict(run.data.sizes) == {"module": 16, "y": 256, "x": 256}
     assert np.isfinite(run.data["position_x"].values).all()
@@ -49,11 +37,11 @@ def test_with_them_every_pixel_has_one(tmp_path):
 @pytest.mark.parametrize("said", ["nonsense", "[[1, 2]]", "[[1,2],[3,4],[5,6],[7,NaN]]", "7"])
 def test_quadrants_that_are_none_are_refused(tmp_path, said):
     with pytest.raises(LayoutError, match="quadrants"):
-        open_run(written(tmp_path / "lpd.h5"), assume={"quadrants": said})
+        open_run(write_quadrants(tmp_path / "lpd.h5"), assume={"quadrants": said})
 
 
 def test_modules_without_known_tiles_are_broken(tmp_path):
-    assert EUXFEL_GEOMETRY.check(written(tmp_path / "odd.h5", tiles=3)).state is State.BROKEN
+    assert EUXFEL_GEOMETRY.check(write_quadrants(tmp_path / "odd.h5", tiles=3)).state is State.BROKEN
 
 
 @pytest.mark.measured
