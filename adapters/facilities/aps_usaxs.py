@@ -69,6 +69,9 @@ class FlyScan:
                     path, f"Q, R and dR have the shapes {q.shape}, {curve.shape}, {errors.shape}"
                 )
             pulses = {name: _pulses(file, place) for place, name in CHANNELS.items()}
+            if len({len(each) for each in pulses.values()}) > 1:
+                said = ", ".join(f"{name} {len(each)}" for name, each in pulses.items())
+                raise LayoutError(path, f"its channels have different numbers of pulses: {said}")
             metadata = Metadata(
                 technique="saxs",
                 facility=self.facility,

@@ -206,8 +206,8 @@ def _gaps(files: list[Path]) -> list[str]:
     ]
 
 
-def channels_in(file: h5py.File, *, valueless: bool = False) -> Iterator[str]:
-    """Paths of the groups that hold an index of trains and values, or that lost their values."""
+def channels_in(file: h5py.File, *, torn: bool = False) -> Iterator[str]:
+    """Paths of the groups that hold an index of trains and values, or that lost one of the two."""
     stack: list[tuple[str, Any]] = [
         (name, file[name]) for name in sorted(file, reverse=True) if name in TREES
     ]
@@ -215,8 +215,9 @@ def channels_in(file: h5py.File, *, valueless: bool = False) -> Iterator[str]:
         name, item = stack.pop()
         if not isinstance(item, h5py.Group):
             continue
-        if isinstance(item.get("index"), h5py.Dataset):
-            if isinstance(item.get("value"), h5py.Dataset) is not valueless:
+        there = [isinstance(item.get(each), h5py.Dataset) for each in ("index", "value")]
+        if any(there):
+            if all(there) is not torn:
                 yield name
             continue
         inside = [
@@ -250,12 +251,12 @@ def _parts(files: list[Path]) -> dict[str, list[Part]]:
 
 
 def _lost(files: list[Path]) -> list[Flag]:
-    """Channels whose values are not there at all, though the trains they were measured at are."""
+    """Channels whose values are not there though the trains are, or the other way round."""
     lost: dict[str, None] = {}
     for path in files:
         with hdf5.opened(path) as file:
-            lost |= dict.fromkeys(channels_in(file, valueless=True))
-    said = f"channels with trains and no values are left out: {', '.join(lost)}"
+            lost |= dict.fromkeys(channels_in(file, torn=True))
+    said = f"channels with trains and no values, or values and no trains, are left out: {', '.join(lost)}"
     return [Flag.caution("values_missing", said)] if lost else []
 
 

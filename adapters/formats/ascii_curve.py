@@ -92,7 +92,8 @@ class AsciiCurve(TakesQUnit):
 
     def open(self, path: Path) -> Measurement:
         """The curve; the unit of q by label, geometry or the facility's convention."""
-        lines = text.text(path).splitlines()
+        content = text.text(path)
+        lines = content.splitlines()
         table = _table(path, lines)
         header = "\n".join(lines[: table.start])
         _refuse_other_axes(path, header, table)
@@ -121,7 +122,7 @@ class AsciiCurve(TakesQUnit):
             fields=fields,
             raw=text.quantities(header, self.remarks),
             # A facility's own layout has its columns in an order that is known.
-            flags=(*(flags if self.marker is None else ()), *cautions),
+            flags=(*(flags if self.marker is None else ()), *cautions, *text.open_end(content)),
         )
         return measurement(path, self.name, columns, unit, read)
 

@@ -270,7 +270,8 @@ class CrystfelGeom:
             raw=summary(geometry),
         )
         data = pixels(*geometry.positions(str(path)))
-        return Measurement(data, metadata, Provenance(str(path), self.name, VERSION))
+        flags = text.open_end(text.text(path))
+        return Measurement(data, metadata, Provenance(str(path), self.name, VERSION), flags)
 
 
 CRYSTFEL_GEOM = CrystfelGeom()

@@ -20,6 +20,7 @@ from adapters.protocol import Confidence, Probe
 VERSION = "1"
 # Tags that only this dictionary has, and those of the one before it.
 TAGS = re.compile(r"^\s*_(Entry|Atom_chem_shift|Assigned_chem_shift_list)\.", re.MULTILINE | re.IGNORECASE)
+FRAME = re.compile(r"^data_\S+[\s\S]*^save_", re.MULTILINE)
 OLD = re.compile(r"^\s*_Saveframe_category\b", re.MULTILINE)
 NOTHING = (".", "?", "")
 SHIFTS = "_Atom_chem_shift"
@@ -32,9 +33,9 @@ class NmrStar:
     name: str = "nmr_star"
 
     def probe(self, probe: Probe) -> Confidence:
-        """CONTENT by the tags of its dictionary."""
-        block = re.search(r"^data_\S+", probe.text, re.MULTILINE)
-        found = block and (TAGS.search(probe.text) or OLD.search(probe.text))
+        """CONTENT by the tags of its dictionary in a save frame; mmCIF has some tags, but no frames."""
+        frame = FRAME.search(probe.text)
+        found = frame and (TAGS.search(probe.text) or OLD.search(probe.text))
         return Confidence.CONTENT if found else Confidence.NO
 
     def check(self, path: Path) -> Readiness:

@@ -61,9 +61,7 @@ class PowderText:
         content = packed.content(path)
         header, values = _pattern(path, content)
         flags = [Flag.info("intensity_unit_unstated", "no unit of intensity is stated: arbitrary is used")]
-        if not content.endswith("\n"):
-            said = "its last line has no end; where the file was cut, its last number may lack digits"
-            flags.append(Flag.caution("last_line_open", said))
+        flags += text.open_end(content)
         scale = {"units": "arbitrary"}
         variables = {"intensity": (("frame", "two_theta"), values[None, :, 1], scale)}
         if values.shape[1] > 2:

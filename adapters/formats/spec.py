@@ -53,8 +53,9 @@ class SpecFile(TakesScan):
 
     def open(self, path: Path) -> Measurement:
         """The columns of one scan."""
-        found, flags = scan_table.chosen(path, scans(path, text.text(path)), self.scan)
-        return scan_table.measurement(path, self.name, found, flags)
+        content = text.text(path)
+        found, flags = scan_table.chosen(path, scans(path, content), self.scan)
+        return scan_table.measurement(path, self.name, found, (*flags, *text.open_end(content)))
 
 
 def scans(path: Path, content: str) -> list[Scan]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adapters.errors import CorruptFileError, EmptyFileError, LayoutError, NoSuchRunError, PathError
-from adapters.model import convert
+from adapters.model import Flag, convert
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -49,6 +49,14 @@ def text(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def open_end(content: str) -> tuple[Flag, ...]:
+    """A flag where the last line has no end, as editors leave it, and copies that were cut."""
+    if content.endswith(("\n", "\r")):
+        return ()
+    said = "its last line has no end; if the file was cut there, its last number may lack digits"
+    return (Flag.info("last_line_open", said),)
 
 
 def number(token: str) -> float | None:

@@ -88,7 +88,8 @@ def epix_frames(trains: Sequence[int]) -> Array:
     """(train, y, x) of the pixels that see light."""
     slow, fast = np.mgrid[:EPIX_ROWS, :EPIX_COLUMNS]
     numbers = np.arange(len(trains))
-    return (numbers[:, None, None] + slow // 100 + fast // 100).astype("u2")
+    frames: Array = (numbers[:, None, None] + slow // 100 + fast // 100).astype("u2")
+    return frames
 
 
 def write_epix(folder: Path, trains: Sequence[int] = (10000, 10001), *, raw: bool = True) -> Path:
