@@ -46,6 +46,16 @@ class PeakParameters(Values):
 
     threshold: PositiveFloat = Field(10.0, description="Peaks stand out by this many deviations of the noise")
     negative: bool = Field(True, description="Negative peaks count too")
+    skirt: NonNegativeFloat = Field(
+        0.1,
+        description="Rises beside a stronger line of one dimension are its wiggles below this share of its "
+        "height at its half width, less with the distance; 0 keeps all",
+    )
+    widest_ppm: PositiveFloat | None = Field(
+        None,
+        description="Rises of one dimension that need more than this to stand out are baseline; empty takes "
+        "a fortieth of the spectrum",
+    )
     shift_min_ppm: float | None = Field(None, description="Peaks from this position on, direct dimension")
     shift_max_ppm: float | None = Field(None, description="Peaks up to this position, direct dimension")
     regions: tuple[tuple[float, float], ...] = Field(

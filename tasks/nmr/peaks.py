@@ -19,6 +19,8 @@ UNITLESS = {"units": "dimensionless"}
 APART = (2, 3)
 # Stretches of signal begin and end here, in deviations of the noise or as a share of the highest peak.
 LOUD, SHARE = 5.0, 0.003
+# Lines are narrower than this part of a spectrum.
+NARROW = 40
 # A parabola through three points of a line misses its top by up to this share of a point.
 PARABOLA = 0.1
 
@@ -45,11 +47,27 @@ def peak_list(run: Measurement, found: Spectrum, parameters: PeakParameters) -> 
 
 def _of_line(run: Measurement, found: Spectrum, parameters: PeakParameters) -> PeakList:
     shift, values = found.data["shift"].values, found.data["intensity"].values[0]
-    peaks = line_peaks(values, found.noise, parameters.threshold, parameters.negative)
+    peaks = line_peaks(values, found.noise, parameters.threshold, parameters.negative, skirt=parameters.skirt)
     table = _within(_table(peaks, (shift,), found), parameters)
     parts = _regions(shift, values, found, parameters)
     nucleus = run.metadata.raw.get("nucleus", "1-D")
     return PeakList(table, parts, _findings(table, (nucleus,), parameters), _remarks(table, parameters))
+
+
+def lines_of(shift: Floats, values: Floats, noise: float, parameters: PeakParameters) -> Peaks:
+    """Peaks of one spectrum (n,) on its axis (n,) in ppm, in order of place."""
+    if parameters.widest_ppm is None:
+        window = len(shift) // NARROW
+    else:
+        window = round(parameters.widest_ppm / abs(float(shift[1] - shift[0])))
+    return line_peaks(
+        values,
+        noise,
+        parameters.threshold,
+        parameters.negative,
+        skirt=parameters.skirt,
+        window=max(3, window),
+    )
 
 
 def _of_plane(run: Measurement, found: Spectrum, parameters: PeakParameters) -> PeakList:

@@ -12,8 +12,8 @@ from scipy.stats import chi2
 from adapters.errors import MissingMetadataError
 from adapters.model import Finding, Flag, Measurement, merged
 from tasks.common.kernels import exponential
-from tasks.common.kernels.resonances import line_peaks
 from tasks.nmr.parameters import PeakParameters, RelaxationParameters
+from tasks.nmr.peaks import lines_of
 from tasks.nmr.spectrum import PPM, ResonanceError, Spectrum
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ def heights_of_spectra(found: Spectrum, peaks: PeakParameters, parameters: Relax
         places = np.array([_nearest_top(shift, values, each) for each in parameters.positions_ppm])
     else:
         strongest = values[int(np.abs(values).sum(axis=1).argmax())]
-        listed = line_peaks(strongest, found.noise, peaks.threshold, peaks.negative)
+        listed = lines_of(shift, strongest, found.noise, peaks)
         places = np.rint(listed.place[:, 0]).astype(int)
         low = -np.inf if peaks.shift_min_ppm is None else peaks.shift_min_ppm
         high = np.inf if peaks.shift_max_ppm is None else peaks.shift_max_ppm

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adapters.errors import MissingMetadataError
 from adapters.model import Flag, Measurement, merged
 from tasks.common.kernels import decay
-from tasks.common.kernels.resonances import baseline, noise_level
+from tasks.common.kernels.resonances import baseline, line_noise, noise_level
 from tasks.nmr.parameters import ProcessingParameters
 
 Floats = NDArray[np.float64]
@@ -58,7 +58,8 @@ def spectrum(run: Measurement, parameters: ProcessingParameters) -> Spectrum:
         raise ResonanceError(f"{run.provenance.path} holds neither decays nor a spectrum")
     direct = "shift_2" if "shift_2" in data.dims else "shift"
     data = data.assign_coords({direct: (direct, data[direct].values + parameters.reference_shift_ppm, PPM)})
-    noise = noise_level(data["intensity"].values)
+    told = noise_level if direct == "shift_2" else line_noise
+    noise = told(data["intensity"].values)
     if not noise > 0:
         raise ResonanceError(f"{run.provenance.path} has no noise: it holds no measured spectrum")
     units = {"units": data["intensity"].attrs["units"]}

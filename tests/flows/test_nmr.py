@@ -157,9 +157,12 @@ def test_measured_spectra_have_the_lines_of_the_record(measured, tmp_path):
     found = np.array([each["value"] for each in quantity(urine, "chemical_shift")])
     for line in (-0.0001, 3.0476, 4.0584, 2.549):
         assert np.abs(found - line).min() < 0.001
+    # Of carbon-13 in the reference, 118 Hz apart, and half a percent as high as it.
+    for satellite in (-118 / 2 / 699.87, 118 / 2 / 699.87):
+        assert np.abs(found - satellite).min() < 0.002
 
     amides = SpectrumParameters.model_validate(
-        {"peaks": {"claims": 300, "shift_min_ppm": 7.4, "threshold": 40}}
+        {"peaks": {"claims": 300, "shift_min_ppm": 7.4, "threshold": 500}}
     )
     cyclosporin = nmr_spectrum.fn([measured / "nmr/cyclosporin_1h/1"], amides, results=tmp_path)
     found = sorted(each["value"] for each in quantity(cyclosporin, "chemical_shift"))
@@ -176,3 +179,19 @@ def test_measured_spectra_have_the_lines_of_the_record(measured, tmp_path):
         integral = file["entry/regions/integral"][()]
     np.testing.assert_allclose(integral[1:] / integral[0], [1.0, 1.01, 2.42], atol=0.04)
     assert read_manifest(Path(answer["manifest"]).parent).technique == "nmr"
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize(
+    "name", ["cyclosporin_1h/1", "mtbls1_urine/ADG10003u_007", "menthol_nmredata/AN-menthol"]
+)
+def test_measured_lists_hold_no_wiggles_of_the_baseline(measured, tmp_path, name):
+    answer = nmr_spectrum.fn([measured / "nmr" / name], SpectrumParameters(), results=tmp_path)
+    import h5py
+
+    with h5py.File(answer["product"]) as file:
+        place, height = file["entry/peaks/position"][:, 0], file["entry/peaks/height"][0]
+    # All lines of protons point up, and none lies where no proton resonates.
+    assert (height > 0).all()
+    assert place.min() > -0.3
+    assert place.max() < 9.6

@@ -12,6 +12,13 @@ from scipy.signal import find_peaks, peak_widths
 Floats = NDArray[np.float64]
 NORMAL = 1.4826
 MOST_ROUNDS = 50
+# Windows in which noise is told, the share of the quietest, and how far others may be above them.
+WINDOW, QUIETEST, ALIKE = 128, 0.2, 1.35
+# A line reaches to so many of its half widths; what is nearer is told from it by the valley between alone.
+OWN = 2.0
+# Half widths are not taken larger than so many of the typical one: overlap makes lines look broad.
+BROAD = 3.0
+MOST_SOURCES = 500
 
 
 @dataclass(frozen=True)
@@ -74,25 +81,87 @@ def baseline(values: Floats, order: int, beyond: float = 3.0) -> Floats:
     return line
 
 
+def line_noise(values: Floats) -> float:
+    """Standard deviation of the noise of spectra (..., n), where their baseline may bend and lines may lie.
+
+    Each window of 128 points is taken off its own parabola. Those as quiet as the quietest
+    fifth hold no lines, and the median of their deviations is the noise; so a fifth of the
+    spectrum must be free of lines, or the answer is too large. Zero for windows that never change.
+    """
+    rows = np.atleast_2d(np.asarray(values, float))
+    size = min(WINDOW, rows.shape[-1])
+    count = rows.shape[-1] // size
+    parts = rows[..., : count * size].reshape(-1, size)
+    parts = parts[np.isfinite(parts).all(axis=1)]
+    basis, _ = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 2))
+    left = parts - (parts @ basis) @ basis.T
+    spread = np.sqrt((left**2).sum(axis=1) / max(size - 3, 1))
+    # Stretches that were set to a number hold no noise.
+    spread = spread[spread > 1e-12 * np.abs(rows[np.isfinite(rows)]).max(initial=0.0)]
+    if not len(spread):
+        return 0.0
+    return float(np.median(spread[spread <= ALIKE * np.quantile(spread, QUIETEST)]))
+
+
 def line_peaks(
-    values: Floats, noise: float, threshold: float, both_signs: bool = True, prominence: float | None = None
+    values: Floats,
+    noise: float,
+    threshold: float,
+    both_signs: bool = True,
+    prominence: float | None = None,
+    skirt: float = 0.0,
+    window: int | None = None,
 ) -> Peaks:
     """Peaks of a spectrum (n,) that are `threshold` deviations of the noise high, in order of place.
 
-    They rise above their surroundings by `prominence` deviations, by `threshold` unless given.
+    They rise above their surroundings, or above 0 where those are of the other sign, by
+    `prominence` deviations, by `threshold` unless given, within `window` points: what rises
+    over more is baseline. `skirt` leaves out wiggles beside stronger lines, see :func:`wiggles`.
     """
     rise = (threshold if prominence is None else prominence) * noise
     found = []
     for sign in (1.0, -1.0) if both_signs else (1.0,):
-        one = sign * values
-        places, _ = find_peaks(one, height=threshold * noise, prominence=rise)
+        # A dip between two lines is no deeper than it falls below 0.
+        one = np.maximum(sign * values, 0.0) if both_signs else values
+        places, told = find_peaks(one, height=threshold * noise, prominence=rise, wlen=window)
         with np.errstate(invalid="ignore"):
             widths = peak_widths(one, places, rel_height=0.5)[0] if len(places) else np.empty(0)
-        found += [(place, sign, width) for place, width in zip(places, widths, strict=True)]
+        found += list(zip(places, np.full(len(places), sign), widths, told["prominences"], strict=True))
     found.sort()
-    rows = np.array([place for place, _, _ in found], int)
+    table = np.array(found, float).reshape(-1, 4)
+    rows = table[:, 0].astype(int)
+    if skirt > 0 and len(rows):
+        kept = ~wiggles(table[:, 0], values[rows], table[:, 2], table[:, 3], skirt)
+        rows, table = rows[kept], table[kept]
     place, error, top = _refined(values, rows[:, None], noise)
-    return Peaks(place, error, top, np.array([width for _, _, width in found], float))
+    return Peaks(place, error, top, table[:, 2])
+
+
+def wiggles(place: Floats, height: Floats, width: Floats, rise: Floats, skirt: float) -> NDArray[np.bool_]:
+    """Which peaks (k,) are wiggles that stronger lines leave around them.
+
+    Errors of phase, shimming and truncation leave traces that fall off with the distance d
+    from a line of height H and half width w: below ``skirt H w / d`` a rise is no line of its
+    own. Of the sign of the line it must also be less than twice as high as the flank of a
+    Lorentzian and its trace there; of the other sign, the traces of all lines add up.
+    `place` and `width` (full, at half height) in points, `height` signed, `rise` above the surroundings.
+    """
+    order = np.argsort(-np.abs(height), kind="stable")
+    half = np.minimum(width, BROAD * np.median(width[order[:20]])) / 2
+    found = np.zeros(len(place), bool)
+    sources: list[int] = []
+    for number in order:
+        known = np.array(sources, int)
+        away = np.maximum(np.abs(place[known] - place[number]), 1.0) / np.maximum(half[known], 0.5)
+        strong = np.abs(height[known])
+        trace = np.where(away > OWN, skirt * strong / away, 0.0)
+        same = np.sign(height[known]) == np.sign(height[number])
+        flank = np.abs(height[number]) < 2 * (strong / away**2 + trace)
+        least = max(trace[same & flank].max(initial=0.0), trace[~same].sum())
+        found[number] = rise[number] <= least
+        if not found[number] and len(sources) < MOST_SOURCES:
+            sources.append(int(number))
+    return found
 
 
 def plane_peaks(

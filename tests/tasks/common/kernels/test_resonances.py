@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tasks.common.kernels import decay
 from tasks.common.kernels.resonances import (
     baseline,
     integral,
+    line_noise,
     line_peaks,
     noise_level,
     plane_peaks,
@@ -87,3 +89,80 @@ def test_peaks_of_a_plane_are_found_between_points_and_ridges_are_not():
 
     assert len(found) == 1
     np.testing.assert_allclose(found.place[0], [40.3, 90.7], atol=0.15)
+
+
+WIDTH_HZ, POINTS = 5000.0, 8192
+
+
+def made(lines, *, sigma=0.0, seed=0, phase=0.0, kept=POINTS):
+    """A spectrum (n,) of lines (offset in Hz, height, decay rate), cut after `kept` points, and its noise."""
+    time = np.arange(POINTS) / WIDTH_HZ
+    random = np.random.default_rng(seed)
+    fid = sum(
+        height * rate * np.exp((2j * np.pi * offset - rate) * time + 1j * np.radians(phase))
+        for offset, height, rate in lines
+    )
+    fid = np.where(np.arange(POINTS) < kept, fid, 0) / WIDTH_HZ
+    grain = sigma * (random.normal(size=POINTS) + 1j * random.normal(size=POINTS)) / np.sqrt(2 * POINTS)
+    size = 2 * POINTS
+    return (
+        decay.spectrum((fid + grain)[None], size, 0.0, first=0.5)[0].real,
+        decay.spectrum(grain[None], size, 0.0, first=0.5)[0].real.std(),
+    )
+
+
+def offsets(found, size=2 * POINTS):
+    return decay.offsets(size)[np.rint(found.place[:, 0]).astype(int)] * WIDTH_HZ
+
+
+# Lines of three orders of magnitude, the first with the satellites of carbon-13 at half a percent.
+LINES = [(-900.0, 1.0, 4.0), (-959.0, 0.0055, 4.0), (-841.0, 0.0055, 4.0), (300.0, 0.05, 4.0),
+         (307.0, 0.1, 4.0), (314.0, 0.05, 4.0), (1500.0, 0.01, 4.0), (-200.0, 0.6, 6.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.3])
+def test_the_noise_of_a_line_is_not_that_of_its_baseline(bend):
+    values, sigma = made(LINES, sigma=0.01)
+    rolling = bend * np.sin(np.linspace(0, 9, len(values)))
+
+    assert line_noise(values + rolling) == pytest.approx(sigma, rel=0.1)
+
+
+def test_stretches_without_values_of_their_own_are_no_noise():
+    values = noise()
+    values[1000:3000] = 0.0
+
+    assert line_noise(values) == pytest.approx(0.01, rel=0.1)
+    assert line_noise(np.zeros(4096)) == 0.0
+
+
+@pytest.mark.parametrize("phase", [0.0, 3.0, -3.0])
+@pytest.mark.parametrize("kept", [POINTS, 5500])
+def test_lists_hold_the_lines_and_no_wiggles(phase, kept):
+    values, _ = made(LINES, sigma=2e-4, phase=phase, kept=kept)
+    rolling = 0.002 * np.sin(np.linspace(0, 9, len(values)))
+    spread = line_noise(values)
+
+    found = line_peaks(values + rolling, spread, 10, skirt=0.1, window=len(values) // 40)
+
+    np.testing.assert_allclose(sorted(offsets(found)), sorted(line[0] for line in LINES), atol=0.5)
+
+
+def test_without_a_skirt_wiggles_are_listed():
+    values, _ = made(LINES, sigma=2e-5, phase=3.0, kept=5500)
+    spread = line_noise(values)
+
+    assert len(line_peaks(values, spread, 10)) > len(line_peaks(values, spread, 10, skirt=0.1)) == len(LINES)
+
+
+def test_a_true_negative_line_stays():
+    values, _ = made([*LINES, (-500.0, -0.02, 4.0)], sigma=2e-4)
+    found = line_peaks(values, line_noise(values), 10, skirt=0.1)
+
+    assert offsets(found)[found.height < 0] == pytest.approx([-500.0], abs=0.5)
+
+
+def test_a_dip_between_lines_is_none():
+    values = lorentzian(1900) + lorentzian(2100) + noise() / 100 - 0.001
+
+    assert (line_peaks(values, 1e-4, 10).height > 0).all()
