@@ -170,6 +170,8 @@ def _part(path: Path) -> Part:
         offset = np.zeros(2)
         if hdf5.has(file, OFFSET):
             offset = np.asarray(hdf5.require(file, OFFSET)[()], float).ravel()[:2]
+        if len(offset) != 2 or not np.all(np.isfinite(offset)):
+            raise LayoutError(path, f"the offset of its module is {offset}, not two numbers")
         place = (round(float(offset[0])), round(float(offset[1])))
         return Part(path, _named(path)[1], numbers, place, stored.shape[1:], stored.dtype)
 

@@ -143,7 +143,8 @@ def _xds(path: Path) -> Read:
     if END_OF_DATA not in body:
         said_so = f"the file does not close with {END_OF_DATA}: rows after the last may be missing"
         flags.append(Flag.caution("end_missing", said_so))
-    cell = tuple(float(word) for word in said.get("UNIT_CELL_CONSTANTS", "").split())
+    stated = said.get("UNIT_CELL_CONSTANTS", "")
+    cell = tuple(each for word in stated.split() if (each := text.number(word)) is not None)
     if len(cell) != len(CELL):
         raise LayoutError(path, "it states no unit cell")
     distance = text.number(said.get("DETECTOR_DISTANCE", ""))

@@ -141,6 +141,39 @@ def test_powder_sum_of_a_run(run, geom, tmp_path):
     assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
 
 
+def test_powder_sum_of_an_lpd_placed_by_its_quadrants(tmp_path):
+    """Every pixel counts once, at the radius that EXtra-geom gives it."""
+    geom = pytest.importorskip("extra_geom")
+    pytest.importorskip("extra_data")
+    from adapters.testing.euxfel_detectors import LPD, module_frames, write_modules, write_quadrants
+
+    quadrants = [[11.4, 299.0], [-11.5, 8.0], [254.5, -16.0], [278.5, 275.0]]
+    trains = (10000, 10001)
+    lpd = write_modules(tmp_path / "raw/r0009", LPD, trains)
+    places = write_quadrants(tmp_path / "raw/lpd.h5")
+    asked = PowderParameters.model_validate(
+        {
+            "geometry": {"file": places, "quadrants": quadrants},
+            "beam": {"distance_m": 0.3, "wavelength_angstrom": 1.0},
+            "integration": {"polarization": None, "solid_angle": False},
+        }
+    )
+
+    answer = xfel_powder.fn([lpd], asked, results=tmp_path / "results")
+
+    frames = np.stack([module_frames(LPD, module, trains, 3) for module in range(16)])
+    with h5py.File(answer["product"]) as file:
+        np.testing.assert_array_equal(file["entry/image/total"][()], frames.sum(axis=1))
+    curve = open_run(answer["product"]).data
+    theirs = geom.LPD_1MGeometry.from_h5_file_and_quad_positions(str(places), quadrants)
+    radius = np.hypot(*np.moveaxis(theirs.get_pixel_positions()[..., :2], -1, 0))
+    q = 4 * np.pi * np.sin(np.arctan(radius / 0.3) / 2)
+    expected = np.histogram(q, bins=20, weights=frames.mean(axis=1))[0] / np.histogram(q, bins=20)[0]
+    middle = np.linspace(q.min(), q.max(), 41)[1::2]
+    found = np.interp(middle, curve["q"].values, curve["intensity"].values[0])
+    assert np.median(np.abs(found / expected - 1)) < 0.03
+
+
 def test_modules_without_a_geometry_are_refused(run, tmp_path):
     for flow, parameters in ((sfx_hits, HitFlowParameters()), (xfel_powder, PowderParameters())):
         with pytest.raises(MissingMetadataError, match="geometry"):
