@@ -23,6 +23,7 @@ import psutil
 import pytest
 import yaml
 
+from adapters.testing.hdf5_images import write_cosaxs
 from adapters.testing.samples import SampleCurve, sphere_curve, write_ascii
 from deployments.audit import checked, entries
 from deployments.server import client
@@ -35,6 +36,7 @@ from flows.saxs import SaxsParameters, saxs
 from flows.site_request import FLOW, SiteRequest
 from flows.states import DONE
 from flows.ticket import signed
+from tests.beamtime import BENCH, SOLUTION, images_of
 from tests.deployments.conftest import serve_command, surroundings
 from tests.deployments.services import Postgres, Service, free_port
 
@@ -44,7 +46,9 @@ pytestmark = [
 ]
 
 RUNS, KILLS = map(int, os.environ.get("HALOS_STORM", "6 6").split())
-SEED, SENDINGS, BROKEN_OF = 20261128, 3, 6
+SEED, SENDINGS, BROKEN_OF, TENTH = 20261128, 3, 6, 10
+# Of ten runs, those that are frames: one at each site.
+IMAGES = (2, 3)
 SECONDS_AT_MOST = 240 + 25 * RUNS
 LASTS_S = 3600
 
@@ -62,20 +66,49 @@ class Land:
     signer: keys.Signer
     runs: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    images: set[str] = field(default_factory=set)
+    killed: Counter[str] = field(default_factory=Counter)
 
     @property
-    def killable(self) -> dict[str, Callable[[], None]]:
-        whole = {f"worker of {name}": each.kill for name, each in self.workers.items()}
-        jobs = {f"reduction at {name}": self._kills_a_job(name) for name in self.workers}
-        return {**whole, **jobs, "hub": self.hub.kill, "database": self.database.kill}
+    def killable(self) -> list[str]:
+        here = [
+            f"{what} at {name}" for name in self.workers for what in ("worker", "reduction", "dask worker")
+        ]
+        return sorted([*here, "hub", "database"])
 
-    def _kills_a_job(self, name: str) -> Callable[[], None]:
-        def kill() -> None:
-            worker = psutil.Process(self.workers[name].process.pid)
-            for each in worker.children(recursive=True)[:1]:
-                each.kill()
+    def kill(self, victim: str) -> bool:
+        """Kill it, and whether it was there."""
+        what, _, name = victim.partition(" at ")
+        if what in ("hub", "database", "worker"):
+            service = {"hub": self.hub, "database": self.database}.get(what) or self.workers[name]
+            service.kill()
+        elif not any(ended(each) for each in self._parts(what, name)):
+            return False
+        self.killed[victim] += 1
+        return True
 
-        return kill
+    def _parts(self, what: str, name: str) -> list[psutil.Process]:
+        """The processes below a site's worker: its reductions, or what computes for them."""
+        try:
+            jobs = psutil.Process(self.workers[name].process.pid).children()
+            below = [each for job in jobs for each in job.children(recursive=True)]
+            return jobs if what == "reduction" else [each for each in below if computes(each)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+def computes(process: psutil.Process) -> bool:
+    """Whether it is a worker of Dask, which is started as multiprocessing starts its children."""
+    return any("spawn_main" in word for word in process.cmdline())
+
+
+def ended(process: psutil.Process) -> bool:
+    """Kill it without a warning; False if it had ended by itself."""
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -113,7 +146,9 @@ def site_of(home: Path, name: str, api: str, incoming: Path, key: Path) -> Site:
     raw = home / f"{name}-raw"
     raw.mkdir()
     (incoming / name).mkdir(parents=True)
-    site = laid(home / name, name, {"raw": raw}, api)
+    cluster = home / f"{name}-cluster.yaml"
+    cluster.write_text(yaml.safe_dump({"kind": "local", "workers": 1, "threads_below_mib": 0}))
+    site = laid(home / name, name, {"raw": raw}, api, str(cluster))
     shutil.copy(key.with_name("anna.pub"), site.trusted)
     policy = {
         "recipes": ["saxs"],
@@ -126,7 +161,7 @@ def site_of(home: Path, name: str, api: str, incoming: Path, key: Path) -> Site:
 
 
 def measured(land: Land) -> None:
-    """Runs at both sites, one in six of them broken."""
+    """Runs at both sites: curves, some series of frames, and one in six that is broken."""
     for number in range(RUNS):
         site, name = ("lund", "hamburg")[number % 2], f"run-{number:03d}.dat"
         path = land.sites[site].roots["raw"] / name
@@ -134,6 +169,11 @@ def measured(land: Land) -> None:
         if number % BROKEN_OF == BROKEN_OF - 1:
             path.write_text("Dear diary,\nthe beam was down again.\n")
             land.broken.add(name)
+            continue
+        if number % TENTH in IMAGES:
+            scan = write_cosaxs(path.parent, BENCH.expose(SOLUTION, 6, stream=number), number=number)
+            land.runs[site][-1] = str(scan.relative_to(path.parent))
+            land.images.add(land.runs[site][-1])
             continue
         truth = sphere_curve(200, first=0.01, step=0.0015, radius=20.0 + 0.2 * number)
         errors = 4 * truth.errors
@@ -161,7 +201,7 @@ def ask(land: Land, site: str, name: str) -> str:
     from prefect.exceptions import ObjectNotFound
 
     request = SiteRequest(
-        recipe="saxs", paths=(f"raw/{name}",), parameters={"shape": {"particle": "other"}}, label=name
+        recipe="saxs", paths=(f"raw/{name}",), parameters=parameters_of(land, name), label=Path(name).name
     ).to_json()
     parameters = {"request": request, "ticket": signed(land.signer, site, request, lasts_s=LASTS_S)}
 
@@ -176,30 +216,32 @@ def ask(land: Land, site: str, name: str) -> str:
     return str(until(asked, 240))
 
 
+def parameters_of(land: Land, name: str) -> dict[str, Any]:
+    return {"images": images_of(BENCH)} if name in land.images else {"shape": {"particle": "other"}}
+
+
 def states(land: Land, asked: list[str]) -> Counter[str]:
     with client(land.api, None) as server:
         return Counter(str(server.read_flow_run(each).state.name) for each in asked)  # type: ignore[union-attr,arg-type]
 
 
-def test_nothing_is_lost_doubled_or_held_whatever_is_killed(land):
+def test_nothing_is_lost_doubled_or_held_whatever_is_killed(land, capsys):
     chance = random.Random(SEED)
     measured(land)
     triggers = [(site, name) for site, names in land.runs.items() for name in names] * SENDINGS
     chance.shuffle(triggers)
-    moments = sorted(chance.sample(range(len(triggers)), k=min(KILLS, len(triggers))))
-    victims = [chance.choice(sorted(land.killable)) for _ in range(KILLS)]
-    # Each kind is hit at least once.
-    victims[: len(land.killable)] = chance.sample(sorted(land.killable), k=min(KILLS, len(land.killable)))
-
+    moments = set(chance.sample(range(len(triggers)), k=min(KILLS, len(triggers))))
     asked = []
     for number, (site, name) in enumerate(triggers):
         asked.append(ask(land, site, name))
         if number in moments:
             time.sleep(chance.uniform(0.0, 6.0))
-            land.killable[victims.pop()]()
-    for victim in victims:
+            land.kill(chance.choice(land.killable))
+    while land.killed.total() < KILLS:
         time.sleep(chance.uniform(0.0, 6.0))
-        land.killable[victim]()
+        land.kill(chance.choice(land.killable))
+    with capsys.disabled():
+        sys.stdout.write(f"\n{land.killed.total()} kills: {dict(land.killed)}\n")
     final = {"Completed", "Quarantined"}
     told = until(lambda: found if set(found := states(land, asked)) <= final else None, SECONDS_AT_MOST)
 
@@ -235,7 +277,7 @@ def assert_once_and_free(site: Site, runs: int) -> None:
 
 
 def assert_equal_to_the_undisturbed(land: Land, site: Site, name: str, results: Path) -> None:
-    parameters = SaxsParameters.model_validate({"shape": {"particle": "other"}})
+    parameters = SaxsParameters.model_validate(parameters_of(land, name))
     calm = saxs.fn([site.roots["raw"] / name], parameters=parameters, results=land.home / "undisturbed")
     folder = results / Path(calm["product"]).parent.name
     first, second = (numbers(Path(each)) for each in (folder / "curve.nxs", calm["product"]))
