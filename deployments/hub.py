@@ -27,6 +27,7 @@ from deployments.server import (
     lay_pool,
     now,
     offer,
+    patiently,
     settle,
 )
 
@@ -128,9 +129,9 @@ def _served(
     plan: Plan, url: str, wanted: list[Form], server: Part, around: Mapping[str, str], say: Say
 ) -> Iterator[Hub]:
     with client(around["PREFECT_API_URL"], login(around)) as known:
-        lay_pool(known)
-        offered = tuple(offer(known, form, url) for form in wanted)
-        if left := settle(known):
+        patiently(lambda: lay_pool(known), server)
+        offered = patiently(lambda: tuple(offer(known, form, url) for form in wanted), server)
+        if left := patiently(lambda: settle(known), server):
             say(f"{left} runs of the session before were cut short; they say so now")
         say("starting the worker ...")
         since = now()
@@ -141,7 +142,7 @@ def _served(
             worker = parts.enter_context(
                 running("worker", plan.home, command, around, patience=WORKER_PATIENCE)
             )
-            await_worker(known, worker, since)
+            await_worker(known, worker, since, server)
             yield Hub(url, plan.home, offered, (server, worker, *receiver), plan.incoming)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deployments.forms import Form
 from deployments.part import Part
@@ -15,11 +16,14 @@ from deployments.part import Part
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+T = TypeVar("T")
 POOL = "local"
 WORKER = "this-machine"
 # The first start lays out the database; on a busy machine that takes its time.
 SECONDS_TO_START = 120.0
 PAUSE = 0.2
+# From this status on it is the server that failed, not what was asked.
+BROKEN = 500
 CUT_SHORT = "the hub stopped while this was running; run it again: what was finished is kept, not done twice"
 
 
@@ -56,6 +60,23 @@ def client(api: str, login: str | None) -> SyncPrefectClient:
     from prefect.client.orchestration import SyncPrefectClient
 
     return SyncPrefectClient(api, auth_string=login, httpx_settings={"trust_env": False})
+
+
+def patiently(asked: Callable[[], T], server: Part) -> T:
+    """What the server answers; while its database is away for a moment, it is asked again."""
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    until = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            return asked()
+        except (PrefectHTTPStatusError, httpx.TransportError) as error:
+            passing = not isinstance(error, PrefectHTTPStatusError) or error.response.status_code >= BROKEN
+            if not passing or time.monotonic() > until:
+                raise
+            server.check()
+            time.sleep(PAUSE)
 
 
 def lay_pool(server: SyncPrefectClient) -> None:
@@ -104,12 +125,13 @@ def settle(server: SyncPrefectClient) -> int:
     return len(left)
 
 
-def await_worker(server: SyncPrefectClient, worker: Part, since: datetime) -> None:
+def await_worker(server: SyncPrefectClient, worker: Part, since: datetime, asked: Part) -> None:
     """Return when the worker has reported; PartFailedError when it ends or stays silent."""
     until = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < until:
         worker.check()
-        if any(_reported(each, since) for each in server.read_workers_for_work_pool(POOL)):
+        known = patiently(lambda: server.read_workers_for_work_pool(POOL), asked)
+        if any(_reported(each, since) for each in known):
             return
         time.sleep(PAUSE)
     raise worker.failed(f"did not report within {SECONDS_TO_START:.0f} s")

@@ -47,26 +47,34 @@ class Recipe(Values):
     parameters: dict[str, Any] = Field(default_factory=dict, description="Defaults of this recipe")
 
 
-@cache
 def reductions() -> Mapping[str, Reduction]:
     """All reductions announced by installed packages, by name.
 
     One that cannot be loaded is told in the log and left out: a broken plugin must not
     keep the others from working.
     """
+    return _announced()[0]
+
+
+@cache
+def _announced() -> tuple[Mapping[str, Reduction], Mapping[str, str]]:
+    """Reductions by name, and why others cannot be used."""
     found: dict[str, Reduction] = {}
+    faults: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         # A plugin runs arbitrary code on import, so anything may come out of it.
         try:
             reduction = point.load()
         except Exception as error:
-            log.warning("reduction %s cannot be loaded: %s: %s", point.name, type(error).__name__, error)
-            continue
-        if isinstance(reduction, Reduction):
-            found[point.name] = reduction
+            faults[point.name] = f"cannot be loaded: {type(error).__name__}: {error}"
         else:
-            log.warning("reduction %s is not usable: %s is not a Reduction", point.name, point.value)
-    return found
+            if isinstance(reduction, Reduction):
+                found[point.name] = reduction
+            else:
+                faults[point.name] = f"is not usable: {point.value} is not a Reduction"
+    for name, fault in faults.items():
+        log.warning("reduction %s %s", name, fault)
+    return found, faults
 
 
 def recipe_called(name: str | Path) -> tuple[Recipe, Reduction]:
@@ -76,6 +84,8 @@ def recipe_called(name: str | Path) -> tuple[Recipe, Reduction]:
     recipe = load(source, into=Recipe)
     reduction = reductions().get(recipe.reduction)
     if reduction is None:
+        if (fault := _announced()[1].get(recipe.reduction)) is not None:
+            raise ConfigurationError(str(source), f"the reduction {recipe.reduction!r} {fault}")
         known = ", ".join(reductions())
         raise ConfigurationError(str(source), f"no reduction is called {recipe.reduction!r}; known: {known}")
     checked(recipe.parameters, reduction.parameters, str(source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import select
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from deployments.site.caches import caches
 from deployments.site.errors import WatchedAlreadyError
 
 SECONDS_TO_LEAVE = 8.0
@@ -34,8 +36,9 @@ class BenchDiedError(Exception):
 class Hand:
     """One working process, begun when it is first needed; what it prints goes to `bench.log`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self._log, self._lock = folder / "bench.log", folder / "bench.lock"
+        self._environment = os.environ if cache is None else {**caches(cache), **os.environ}
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, request: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Hand:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=self._environment,
                 text=True,
                 start_new_session=True,
                 pass_fds=(lock.fileno(),),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deployments.site.caches import caches
 from deployments.site.job import ANSWER, ORDER, PROGRESS, durably
 
 # A reduction that is told to end has this long to leave no half-made product.
@@ -65,8 +66,7 @@ class Jobs:
             "XDG_CACHE_HOME": str(self._cache),
             "MPLBACKEND": "Agg",
         }
-        caches = {"NUMBA_CACHE_DIR": str(self._cache / "numba"), "MPLCONFIGDIR": str(self._cache / "mpl")}
-        return {**caches, **kept, **own}
+        return {**caches(self._cache), **kept, **own}
 
     def ended(self) -> list[tuple[str, int]]:
         """Runs whose process has ended, with its status; they are no longer counted as going on."""

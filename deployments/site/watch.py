@@ -57,7 +57,7 @@ def watching(site: Site, say: Say, on_done: OnDone | None = None) -> Iterator[Wa
 @contextmanager
 def _begun(site: Site) -> Iterator[Hand]:
     # Once it has begun, nobody else writes about this site's runs.
-    hand = Hand(site.folder)
+    hand = Hand(site.folder, site.cache)
     try:
         hand.begin()
         yield hand

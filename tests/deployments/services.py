@@ -9,18 +9,25 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
+# What a service manager waits before it begins anew.
+PAUSE_S = 1.0
+
 
 class Service:
-    """A process that is begun again when it was killed, as an init system does."""
+    """A process that is begun again when it was killed or failed, as an init system does."""
 
     def __init__(self, name: str, command: list[str], log: Path, environment: dict[str, str]) -> None:
         self.name, self.command, self.log, self.environment = name, command, log, environment
+        self.over = threading.Event()
         self.begin()
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+        self.keeper.start()
 
     def begin(self) -> None:
         with self.log.open("ab") as log:
@@ -28,19 +35,28 @@ class Service:
                 self.command, stdout=log, stderr=log, env=self.environment, start_new_session=True
             )
 
-    def kill(self) -> None:
-        """Without a warning; what it had begun must end by itself."""
+    def _keep(self) -> None:
+        while True:
+            self.process.wait()
+            if self.over.wait(PAUSE_S):
+                return
+            self.begin()
+
+    def kill(self) -> bool:
+        """Without a warning; what it had begun must end by itself. False if it was not up."""
+        up = self.process.poll() is None
         self.process.kill()
-        self.process.wait()
-        self.begin()
+        return up
 
     def stop(self) -> None:
+        self.over.set()
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.keeper.join()
 
 
 class Postgres:
@@ -69,13 +85,14 @@ class Postgres:
         data = f"{self.home}/data"
         self._run("pg_ctl", "-D", data, "-w", "-t", "120", "-l", f"{self.home}/log", "-o", options, "start")
 
-    def kill(self) -> None:
+    def kill(self) -> bool:
         """The server and all its processes, without a warning; then again, as an init system does."""
         first = psutil.Process(int((self.home / "data/postmaster.pid").read_text().split()[0]))
         for each in [first, *first.children(recursive=True)]:
             each.kill()
         psutil.wait_procs([first], timeout=10)
         self.begin()
+        return True
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", f"{self.home}/data", "-m", "immediate", "stop")

@@ -81,11 +81,11 @@ class Land:
         what, _, name = victim.partition(" at ")
         if what in ("hub", "database", "worker"):
             service = {"hub": self.hub, "database": self.database}.get(what) or self.workers[name]
-            service.kill()
-        elif not any(ended(each) for each in self._parts(what, name)):
-            return False
-        self.killed[victim] += 1
-        return True
+            hit = service.kill()
+        else:
+            hit = any(ended(each) for each in self._parts(what, name))
+        self.killed[victim] += hit
+        return hit
 
     def _parts(self, what: str, name: str) -> list[psutil.Process]:
         """The processes below a site's worker: its reductions, or what computes for them."""

@@ -32,15 +32,21 @@ def test_a_recipe_of_an_unknown_reduction_is_refused(tmp_path):
         recipes.recipe_called(mine)
 
 
-def test_a_broken_plugin_is_told_and_left_out(monkeypatch, caplog):
+def test_a_broken_plugin_is_told_and_left_out(monkeypatch, caplog, tmp_path):
     announced = [
         EntryPoint("broken", "no_such_module:THING", recipes.GROUP),
         EntryPoint("no_reduction", "flows.saxs:TOLD", recipes.GROUP),
         EntryPoint("saxs", "flows.saxs:SAXS", recipes.GROUP),
     ]
     monkeypatch.setattr(recipes, "entry_points", lambda group: announced)
-
-    found = recipes.reductions.__wrapped__()
+    recipes._announced.cache_clear()
+    try:
+        found = recipes.reductions()
+        (tmp_path / "mine.yaml").write_text("reduction: broken\ntitle: mine\n")
+        with pytest.raises(ConfigurationError, match=r"cannot be loaded: .*no_such_module"):
+            recipes.recipe_called(tmp_path / "mine.yaml")
+    finally:
+        recipes._announced.cache_clear()
 
     assert list(found) == ["saxs"]
     assert "no_such_module" in caplog.text

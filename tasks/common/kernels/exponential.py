@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tasks.common.kernels.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def _first_look(time: Floats, rates: Floats, *, with_offset: bool) -> Floats:
     return unit
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _fit_rows(  # type: ignore[no-untyped-def]  # noqa: PLR0912 (compiled as one)
     time, rows, with_offset, rates, look, out
 ):
@@ -143,7 +144,7 @@ def _fit_rows(  # type: ignore[no-untyped-def]  # noqa: PLR0912 (compiled as one
         out[k, 4], out[k, 5], out[k, 6] = now[4], now[5], ended
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _project(time, y, rate, with_offset):  # type: ignore[no-untyped-def]
     """Best amplitude and offset at a rate, loss, step to a better rate, spreads of rate and amplitude."""
     n = len(y)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tasks.common.kernels.compiled import compiled
 
 Floats = NDArray[np.float64]
 
 MAX_RINGS = 65535
 
 # Compiled on first use, kept on disk; releases the GIL so that threads count side by side.
-compiled: Any = njit(nogil=True, cache=True)
 
 
 def ring_numbers(q: Floats, edges: Floats, bad: NDArray[np.bool_]) -> NDArray[np.uint16]:
@@ -155,7 +155,7 @@ def _backgrounds(plan: RingPlan) -> tuple[Floats, Floats]:
     return mean, spread
 
 
-@compiled
+@compiled()
 def _add_counts(pixels, rings, weights, ring_weights, low, high, out):  # type: ignore[no-untyped-def]
     count = ring_weights.size
     partial = np.zeros((4, count + 1), np.int64)
@@ -173,7 +173,7 @@ def _add_counts(pixels, rings, weights, ring_weights, low, high, out):  # type: 
         out[2, ring] = out[0, ring]
 
 
-@compiled
+@compiled()
 def _add_corrected(  # type: ignore[no-untyped-def]
     pixels, spread, background, background_variance, rings, weights, ring_weights, low, high, out
 ):

@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tasks.common.kernels.compiled import compiled
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -26,7 +28,7 @@ BLOCK = 1024
 MOST_IDS, HIGHEST_ID = 400_000_000, 2**31 - 1
 
 # Division as numpy does it: a neutron of no wavelength has an infinite q, and falls into the rim.
-compiled: Any = njit(nogil=True, cache=True, error_model="numpy")
+fast: Any = compiled(error_model="numpy")
 inlined: Any = njit(inline="always", error_model="numpy")
 
 
@@ -214,7 +216,7 @@ def _fallen_q(x2, up, along, wavelength, drop):  # type: ignore[no-untyped-def]
     return np.float32(4.0 * np.pi) * np.sqrt(np.float32(0.5) * side2 / (far * (far + along))) / wavelength
 
 
-@compiled
+@fast
 def _count(ids, times, constants, first, l_axis, q_axis, numbers, falls, found, lost):  # type: ignore[no-untyped-def]
     shift, period, earliest, drop = numbers[0], numbers[1], numbers[2], numbers[3]
     l_bounds, l_table, l_low, l_scale = l_axis
@@ -285,7 +287,7 @@ def covered(plan: EventPlan, numbers: NDArray[np.int64], solid_angles: Floats, s
     return found
 
 
-@compiled
+@fast
 def _covered_straight(constants, weights, edges, q_edges, found):  # type: ignore[no-untyped-def]
     bins = q_edges.size - 1
     for p in range(constants.size):
@@ -303,7 +305,7 @@ def _covered_straight(constants, weights, edges, q_edges, found):  # type: ignor
                     found[i, j] += weights[p] * (stop - start) / (high - low)
 
 
-@compiled
+@fast
 def _covered_falling(rows, weights, edges, q_edges, drop, steps, found):  # type: ignore[no-untyped-def]
     for p in range(weights.size):
         for i in range(edges.size - 1):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tasks.common.kernels.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -16,8 +17,6 @@ ROUNDS = 5
 # Pixels that are looked at together; most of a frame is passed over by their highest alone.
 RUN = 32
 COLUMNS = ("x", "y", "total", "highest", "snr", "pixels")
-
-compiled: Any = njit(nogil=True, cache=True)
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def ring_statistics(frame: NDArray[Any], plan: PeakPlan) -> tuple[Floats, Floats
     return offset, spread, upper
 
 
-@compiled
+@compiled()
 def _statistics(values, first, sampled, snr, threshold):  # type: ignore[no-untyped-def]
     count = first.size - 1
     offset = np.zeros(count)
@@ -201,7 +200,7 @@ def _statistics(values, first, sampled, snr, threshold):  # type: ignore[no-unty
     return offset, spread, upper
 
 
-@compiled
+@compiled()
 def _peaks(values, rings, lowest_ring, statistics, shape, limits, scratch, table):  # type: ignore[no-untyped-def]
     offset, spread, upper = statistics
     height, width, least, most = shape
@@ -252,7 +251,7 @@ def _peaks(values, rings, lowest_ring, statistics, shape, limits, scratch, table
     return found
 
 
-@compiled
+@compiled()
 def _joined(pixel, values, rings, upper, height, width, members, seen, touched):  # type: ignore[no-untyped-def]
     count = upper.size
     seen[pixel] = 1
@@ -274,7 +273,7 @@ def _joined(pixel, values, rings, upper, height, width, members, seen, touched):
     return touched
 
 
-@compiled
+@compiled()
 def _measured(  # type: ignore[no-untyped-def]
     values, rings, offset, spread, upper, height, width, members, snr, radius, row
 ):
@@ -308,7 +307,7 @@ def _measured(  # type: ignore[no-untyped-def]
     return True
 
 
-@compiled
+@compiled()
 def _around(values, rings, upper, height, width, pixel, x, y, radius):  # type: ignore[no-untyped-def]
     count = upper.size
     top = (pixel // width // height) * height

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy import fft, ndimage, optimize
 from scipy.spatial.transform import Rotation
 
+from tasks.common.kernels.compiled import compiled
 from tasks.spa.kernels.shells import gaussian
 from tasks.spa.kernels.turning import apart, even_rotations
 
@@ -56,7 +56,7 @@ def splatted(positions: Floats, weights: Floats, shape: Sequence[int], voxel: fl
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _shared_out(positions, weights, total):  # type: ignore[no-untyped-def]
     nz, ny, nx = total.shape
     for point in range(len(positions)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tasks.common.kernels.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +69,7 @@ def partials(positions: Floats, kinds: NDArray[np.int_], count: int, q: Floats) 
     return Partials(np.asarray(q, float), matrix)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled(fastmath=True)
 def _histogram(positions, start, stop, other_start, other_stop, bins, per_bin):  # type: ignore[no-untyped-def]
     # Bins of a row are found in one vectorised sweep; two histograms in turn keep an
     # increment from waiting for the one before it.
