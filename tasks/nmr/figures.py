@@ -28,8 +28,8 @@ def line(data: xr.Dataset, peaks: xr.Dataset, regions: xr.Dataset, title: str, n
     shift, values = data["shift"].values, data["intensity"].values[0]
     top = float(np.abs(values).max())
     axes.plot(shift, values / top, color=INK, lw=0.6)
-    _integrals(axes, regions)
     low, high = _span(peaks, shift)
+    _integrals(axes, regions, (high - low) / 25)
     told: list[float] = []
     for number in range(peaks.sizes["peak"]):
         at, height = (
@@ -43,15 +43,15 @@ def line(data: xr.Dataset, peaks: xr.Dataset, regions: xr.Dataset, title: str, n
         if len(told) > LABELLED:
             break
         axes.annotate(
-            f"{at:.3f}", (at, height), (0, 4), textcoords="offset points", fontsize=6.5, rotation=90,
-            ha="center", va="bottom", color=COLOURS[0],
+            f"{round(at, 3) + 0.0:.3f}", (at, height), (0, 4), textcoords="offset points", fontsize=6.5,
+            rotation=90, ha="center", va="bottom", color=COLOURS[0],
         )  # fmt: skip
     axes.set(title=title, xlabel=f"{nucleus} shift / ppm", ylabel="intensity / highest", xlim=(high, low))
     axes.set_ylim(min(-0.06, 1.15 * float(values.min()) / top), 1.28)
     return figure
 
 
-def _integrals(axes: Any, regions: xr.Dataset) -> None:
+def _integrals(axes: Any, regions: xr.Dataset, apart: float) -> None:
     if not regions.sizes.get("region", 0):
         return
     largest = float(np.abs(regions["integral"].values).max()) or 1.0
@@ -61,7 +61,7 @@ def _integrals(axes: Any, regions: xr.Dataset) -> None:
     ):
         axes.plot([low, high], [-0.025, -0.025], color=COLOURS[2], lw=2.5, solid_capstyle="butt")
         middle = (low + high) / 2
-        if abs(value) > 0.02 * largest and abs(middle - last) > 0.2:
+        if abs(value) > 0.02 * largest and abs(middle - last) > apart:
             last = middle
             axes.annotate(
                 f"{value / largest:.2f}", (middle, -0.03), (0, -2), textcoords="offset points", fontsize=6,

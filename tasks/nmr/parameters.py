@@ -48,8 +48,8 @@ class PeakParameters(Values):
     negative: bool = Field(True, description="Negative peaks count too")
     skirt: NonNegativeFloat = Field(
         0.1,
-        description="Rises beside a stronger line of one dimension are its wiggles below this share of its "
-        "height at its half width, less with the distance; 0 keeps all",
+        description="Rises beside a stronger line are its wiggles below this share of its height at its half "
+        "width, less with the distance, and below three times as much in planes; 0 keeps all",
     )
     widest_ppm: PositiveFloat | None = Field(
         None,

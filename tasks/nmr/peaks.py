@@ -21,6 +21,8 @@ APART = (2, 3)
 LOUD, SHARE = 5.0, 0.003
 # Lines are narrower than this part of a spectrum.
 NARROW = 40
+# Indirect dimensions are cut short, and leave larger lobes.
+PLANE = 3.0
 # A parabola through three points of a line misses its top by up to this share of a point.
 PARABOLA = 0.1
 
@@ -73,7 +75,9 @@ def lines_of(shift: Floats, values: Floats, noise: float, parameters: PeakParame
 def _of_plane(run: Measurement, found: Spectrum, parameters: PeakParameters) -> PeakList:
     axes = found.data["shift_1"].values, found.data["shift_2"].values
     values = found.data["intensity"].values
-    peaks = plane_peaks(values, found.noise, parameters.threshold, APART, parameters.negative)
+    peaks = plane_peaks(
+        values, found.noise, parameters.threshold, APART, parameters.negative, skirt=PLANE * parameters.skirt
+    )
     table = _within(_table(peaks, axes, found), parameters)
     said = run.metadata.raw
     nuclei = said.get("indirect_nucleus", "F1"), said.get("nucleus", "F2")

@@ -7,6 +7,9 @@ import pytest
 
 from adapters.errors import AdapterError
 from adapters.registry import open_run
+from tasks.nmr.parameters import PeakParameters, ProcessingParameters
+from tasks.nmr.peaks import peak_list
+from tasks.nmr.spectrum import spectrum
 
 pytestmark = pytest.mark.measured
 
@@ -162,3 +165,24 @@ def test_the_noise_of_sod1_is_that_of_its_row(measured):
 
     spread = 1.4826 * np.median(np.abs(values))
     assert spread == pytest.approx(SOD1_NOISE, rel=0.001)
+
+
+def test_peaks_of_sod1_are_where_its_table_has_them(measured):
+    plane = open_run(measured / "nmr/sod1_hsqc/128_0_FT.ft2")
+    listed = open_run(measured / "nmr/sod1_hsqc/128_FT.ser").data
+    found = peak_list(plane, spectrum(plane, ProcessingParameters()), PeakParameters()).peaks
+    places = found["position"].values
+    values = plane.data["intensity"].values
+    steps = [abs(float(np.diff(plane.data[axis].values).mean())) for axis in ("shift_1", "shift_2")]
+
+    for (nitrogen, proton), published, top in zip(
+        listed["position"].values, listed["height"].values[0], (166086, 858915, 483545), strict=True
+    ):
+        away = np.hypot((places[:, 0] - nitrogen) / steps[0], (places[:, 1] - proton) / steps[1])
+        nearest = int(away.argmin())
+        assert away[nearest] < 1.3
+        row = int(np.abs(plane.data["shift_1"].values - places[nearest, 0]).argmin())
+        column = int(np.abs(plane.data["shift_2"].values - places[nearest, 1]).argmin())
+        assert values[row - 1 : row + 2, column - 1 : column + 2].max() == pytest.approx(top, abs=1)
+        # The table has heights at fixed places, a list those of the tops nearby.
+        assert float(found["height"].values[0, nearest]) == pytest.approx(published, rel=0.12)

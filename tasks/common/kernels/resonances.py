@@ -14,6 +14,8 @@ NORMAL = 1.4826
 MOST_ROUNDS = 50
 # Windows in which noise is told, the share of the quietest, and how far others may be above them.
 WINDOW, QUIETEST, ALIKE = 128, 0.2, 1.35
+# Windows of a row of a plane: how many, and points of one at least.
+PIECES, PIECE = 16, 8
 # A line reaches to so many of its half widths; what is nearer is told from it by the valley between alone.
 OWN = 2.0
 # Half widths are not taken larger than so many of the typical one: overlap makes lines look broad.
@@ -165,14 +167,22 @@ def wiggles(place: Floats, height: Floats, width: Floats, rise: Floats, skirt: f
 
 
 def plane_peaks(
-    values: Floats, noise: float, threshold: float, apart: tuple[int, int] = (2, 2), both_signs: bool = True
+    values: Floats,
+    noise: float,
+    threshold: float,
+    apart: tuple[int, int] = (2, 2),
+    both_signs: bool = True,
+    skirt: float = 0.0,
 ) -> Peaks:
     """Peaks of a plane (m, n) above `threshold` deviations, none with a higher one within `apart` points.
 
-    Strong lines leave ridges of noise along both axes, so the noise of a point is the
-    largest of that of the plane, of its row and of its column.
+    Strong lines leave ridges of noise along both axes, so the noise of a point is the largest of
+    that of the plane, of its row and of its column, each where that is quiet: crowds of peaks are
+    no noise. `skirt` leaves out what stronger peaks leave in their own row or column, as
+    :func:`wiggles` does along a line.
     """
-    limit = threshold * np.maximum(noise, np.maximum(_spread(values, 1), _spread(values, 0)))
+    along = np.maximum(ridges(values)[:, None], ridges(values.T)[None, :])
+    limit = threshold * np.maximum(noise, along)
     size = tuple(2 * each + 1 for each in apart)
     places = []
     for sign in (1.0, -1.0) if both_signs else (1.0,):
@@ -180,15 +190,58 @@ def plane_peaks(
         top = (one == maximum_filter(one, size, mode="constant", cval=-np.inf)) & (one > limit)
         places.append(np.argwhere(top))
     rows = np.concatenate(places)
-    inside = ((rows > 0) & (rows < np.array(values.shape) - 1)).all(axis=1)
-    place, error, height = _refined(values, rows[inside], noise)
+    rows = rows[((rows > 0) & (rows < np.array(values.shape) - 1)).all(axis=1)]
+    if skirt > 0 and len(rows):
+        rows = rows[~_lobes(values, rows, apart, skirt)]
+    place, error, height = _refined(values, rows, noise)
     order = np.argsort(-np.abs(height), kind="stable")
     return Peaks(place[order], error[order], height[order], np.full(len(order), np.nan))
 
 
-def _spread(values: Floats, axis: int) -> Floats:
-    middle = np.median(values, axis=axis, keepdims=True)
-    return NORMAL * np.median(np.abs(values - middle), axis=axis, keepdims=True)
+def _lobes(values: Floats, rows: NDArray[np.int_], apart: tuple[int, int], skirt: float) -> NDArray[np.bool_]:
+    height = np.abs(values[tuple(rows.T)])
+    half = np.stack([_half_width(values, rows, axis) for axis in (0, 1)], axis=1)
+    found = np.zeros(len(rows), bool)
+    sources: list[int] = []
+    for number in np.argsort(-height, kind="stable"):
+        known = np.array(sources, int)
+        away = np.abs(rows[known] - rows[number])
+        for axis in (0, 1):
+            beside = away[:, 1 - axis] <= apart[1 - axis]
+            trace = skirt * height[known] * half[known, axis] / np.maximum(away[:, axis], 1)
+            if (beside & (away[:, axis] > 0) & (height[number] <= trace)).any():
+                found[number] = True
+        if not found[number] and len(sources) < MOST_SOURCES:
+            sources.append(int(number))
+    return found
+
+
+def _half_width(values: Floats, rows: NDArray[np.int_], axis: int, most: int = 40) -> Floats:
+    """Half of the width at half height (k,) of peaks of a plane along one axis, in points, one at least."""
+    found = np.empty(len(rows))
+    for number, (row, column) in enumerate(rows):
+        line, at = (values[:, column], row) if axis == 0 else (values[row], column)
+        below = np.sign(line[at]) * line < np.abs(line[at]) / 2
+        sides = below[at : at + most], below[at::-1][:most]
+        found[number] = sum(int(side.argmax()) if side.any() else most for side in sides) / 2
+    return np.maximum(found, 1.0)
+
+
+def ridges(values: Floats) -> Floats:
+    """Noise (m,) of each row of a plane (m, n), told in its quiet windows.
+
+    Of 16 windows of a row, each off its own slope, the quietest fifth counts.
+    """
+    size = max(PIECE, values.shape[1] // PIECES)
+    count = values.shape[1] // size
+    if count < 2:
+        return np.zeros(len(values))
+    parts = values[:, : count * size].reshape(len(values), count, size)
+    basis, _ = np.linalg.qr(np.polynomial.legendre.legvander(np.linspace(-1, 1, size), 1))
+    left = parts - (parts @ basis) @ basis.T
+    spread = np.sqrt((left**2).sum(axis=2) / (size - 2))
+    found: Floats = np.quantile(spread, QUIETEST, axis=1)
+    return found
 
 
 def _refined(values: Floats, rows: NDArray[np.int_], noise: float) -> tuple[Floats, Floats, Floats]:

@@ -166,3 +166,38 @@ def test_a_dip_between_lines_is_none():
     values = lorentzian(1900) + lorentzian(2100) + noise() / 100 - 0.001
 
     assert (line_peaks(values, 1e-4, 10).height > 0).all()
+
+
+def plane(*peaks, seed=0, sigma=0.01):
+    rows, columns = np.arange(256.0)[:, None], np.arange(512.0)[None, :]
+    found = np.random.default_rng(seed).normal(0, sigma, (256, 512))
+    for row, column, height in peaks:
+        found = found + height * np.exp(-(((rows - row) / 3) ** 2) - ((columns - column) / 4) ** 2)
+    return found
+
+
+def test_crowds_of_peaks_do_not_hide_weak_ones():
+    crowd = [(row, column, 1.0) for row in range(60, 190, 14) for column in range(150, 360, 16)]
+    weak = (67.0, 158.0, 0.2)
+
+    found = plane_peaks(plane(*crowd, weak), 0.01, 10)
+
+    assert len(found) == len(crowd) + 1
+
+
+def test_ridges_of_noise_along_a_strong_line_are_no_peaks():
+    values = plane((100.0, 200.0, 50.0))
+    values[:, 195:206] += np.random.default_rng(1).normal(0, 0.5, (256, 1))
+
+    assert len(plane_peaks(values, 0.01, 10)) == 1
+
+
+def test_lobes_of_a_strong_peak_are_no_peaks():
+    rows, columns = np.arange(256.0)[:, None], np.arange(512.0)[None, :]
+    values = 5 * np.sinc((rows - 100) / 4) * np.exp(-(((columns - 200) / 4) ** 2)) + plane(
+        (160.0, 200.0, 0.5)
+    )
+
+    assert len(plane_peaks(values, 0.01, 10)) > 5
+    kept = plane_peaks(values, 0.01, 10, skirt=0.5)
+    np.testing.assert_allclose(kept.place, [[100, 200], [160, 200]], atol=0.3)
