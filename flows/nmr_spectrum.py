@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from adapters.errors import LayoutError
+from adapters.formats.nef_writer import Dimension, write_peaks
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -26,6 +27,8 @@ from tasks.nmr.peaks import peak_list
 from tasks.nmr.spectrum import spectrum
 
 PRODUCT = "spectrum.nxs"
+# The same peaks for the programs of the field.
+PEAKS = "peaks.nef"
 FORMS = ("fid", "intensity")
 
 
@@ -99,8 +102,16 @@ def find_peaks(bench: Path, sample: list[Path], parameters: SpectrumParameters) 
         "files": [path.name for path in sample],
         "noise": found.noise,
         "nuclei": [said.get("indirect_nucleus", "F1"), said.get("nucleus", "")],
+        "frequencies": _frequencies(run),
     }
     return leave(bench, "answer", Leaf(found.data, listed.findings, (*found.flags, *listed.flags), facts))
+
+
+def _frequencies(run: Measurement) -> list[float | None]:
+    """Frequencies (MHz) of the indirect and the direct dimension, None where the file does not say."""
+    names = ("indirect_frequency", "frequency")
+    said = [float(run.data[name]) if name in run.data else None for name in names]
+    return [said[0], said[1] if said[1] is not None else run.metadata.raw.get("field_mhz")]
 
 
 @step("draw")
@@ -121,10 +132,25 @@ def publish(
     """Spectrum, peaks and integrals in one file, committed whole."""
     leaf = take(bench, answer)
     tables = {name: take(bench, name).data for name in ("peaks", "regions")}
+    title = "_".join(Path(name).stem for name in leaf.fact("files"))
+    write_peaks(bench / PEAKS, tables["peaks"], _dimensions(leaf), title, order.key)
     return publish_tables(
         store, bench, order, leaf, product=PRODUCT, tables={"spectrum": leaf.data, **tables}, plots=plots,
         started=started,
     )  # fmt: skip
+
+
+def _dimensions(leaf: Leaf) -> list[Dimension]:
+    axes = ["shift_1", "shift_2"] if "shift_1" in leaf.data.dims else ["shift"]
+    found = []
+    for axis, nucleus, frequency in zip(
+        axes, leaf.fact("nuclei")[-len(axes) :], leaf.fact("frequencies")[-len(axes) :], strict=True
+    ):
+        shift = leaf.data[axis].values
+        step = abs(float(shift[1] - shift[0]))
+        named = nucleus if nucleus not in ("", "F1") else None
+        found.append(Dimension(named, frequency, step * len(shift), float(shift.max())))
+    return found
 
 
 NMR_SPECTRUM = Reduction(

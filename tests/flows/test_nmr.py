@@ -66,6 +66,21 @@ def test_an_experiment_gives_its_lines_and_a_product_that_opens(single, tmp_path
     assert len(answer["plots"]) == 1
 
 
+def test_peaks_lie_beside_the_product_in_the_format_of_the_field(single, tmp_path):
+    pynmrstar = pytest.importorskip("pynmrstar")
+    answer = nmr_spectrum.fn([single], SpectrumParameters(), results=tmp_path)
+    written = Path(answer["manifest"]).parent / "peaks.nef"
+    entry = pynmrstar.Entry.from_file(str(written))
+    (frame,) = entry.get_saveframes_by_category("nef_nmr_spectrum")
+    again = open_run(written).data
+
+    assert "peaks.nef" in read_manifest(written.parent).files
+    assert sorted(again["position"].values[:, -1]) == pytest.approx([2.0, 7.5], abs=0.001)
+    assert float(frame["_nef_spectrum_dimension"].get_tag("spectrometer_frequency")[0]) == MAGNET.frequency
+    assert frame["_nef_spectrum_dimension"].get_tag("axis_code") == ["1H"]
+    assert np.isfinite(again["height_errors"].values).all()
+
+
 def test_nobody_who_measured_is_named_in_a_product(single, tmp_path):
     answer = nmr_spectrum.fn([single], SpectrumParameters(), results=tmp_path)
     folder = Path(answer["manifest"]).parent

@@ -200,4 +200,5 @@ def test_lobes_of_a_strong_peak_are_no_peaks():
 
     assert len(plane_peaks(values, 0.01, 10)) > 5
     kept = plane_peaks(values, 0.01, 10, skirt=0.5)
-    np.testing.assert_allclose(kept.place, [[100, 200], [160, 200]], atol=0.3)
+    # A lobe below the weak one moves its top by less than a point.
+    np.testing.assert_allclose(kept.place, [[100, 200], [160, 200]], atol=1.0)
