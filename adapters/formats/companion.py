@@ -52,6 +52,14 @@ KINDS: tuple[tuple[str, str], ...] = (
         "the settings of a Merlin detector, not a run; open the .mib beside it, and they are read with it",
     ),
     (
+        r"^\s*\{[\s\S]*\"(EchoTime|RepetitionTime|FlipAngle)\"\s*:",
+        "what a scanner was set to (BIDS), not a run; open the image beside it, and it is read with it",
+    ),
+    (
+        r"^#\|num\|weight\|mean\|covariance",
+        "a density as a sum of Gaussians (IMP), not a run; give the map that was made of it",
+    ),
+    (
         r"^run type: *(regular|screening)",
         "notes that P11 writes beside its frames, not a run; open the master file, and they are read with it",
     ),
@@ -62,6 +70,16 @@ POSITIONS = (
     "open the scan's .nxs file, and it is read with it"
 )
 SPECTRA = "the spectra of an image by mass spectrometry; open the .imzML beside it, and they are read with it"
+GRADIENTS = (
+    "the gradients of a diffusion series (bval, bvec), not a run; "
+    "open the image beside them, and they are read with it"
+)
+IMAGES = ("*.nii", "*.nii.gz")
+PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
+PICTURE = (
+    "a picture for the eye ({kind}), whose values have no unit and whose pixels no size; "
+    "give what it was made from"
+)
 PANDA = re.compile(r"\w+\.\w+$")
 # A pattern integrated by pyFAI begins like its geometry, but has columns.
 COLUMNS = re.compile(r"^# *(2th|q_|r_mm)\S*\s+I\b", re.MULTILINE)
@@ -74,7 +92,7 @@ class Companion:
     name: str = "companion"
 
     def probe(self, probe: Probe) -> Confidence:
-        """SIGNATURE by the first text."""
+        """SIGNATURE by the first text or bytes."""
         return Confidence.SIGNATURE if _meaning(probe) else Confidence.NO
 
     def check(self, path: Path) -> Readiness:
@@ -100,10 +118,22 @@ def _meaning(probe: Probe) -> str | None:
         return _inside(probe.path)
     if probe.suffix == ".ibd" and any(probe.path.with_suffix(each).exists() for each in (".imzML", ".imzml")):
         return SPECTRA
+    picture = next((kind for magic, kind in PICTURES.items() if probe.head.startswith(magic)), None)
+    if picture is not None:
+        return PICTURE.format(kind=picture)
+    if _gradients(probe):
+        return GRADIENTS
     head = packed.head(probe)
     if not head or COLUMNS.search(head):
         return None
     return next((said for pattern, said in PATTERNS if pattern.search(head)), None)
+
+
+def _gradients(probe: Probe) -> bool:
+    """A table of b values or directions by its name, beside an image."""
+    if not probe.path.name.lower().endswith((".bval", ".bvec", "bvals.txt", "bvecs.txt", "bvals", "bvecs")):
+        return False
+    return any(next(probe.path.parent.glob(pattern), None) is not None for pattern in IMAGES)
 
 
 def _inside(path: Path) -> str | None:

@@ -6,7 +6,8 @@ import gzip
 import io
 import struct
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,12 +78,13 @@ class Dicom:
         path = Path(path)
         if not path.exists():
             raise NoSuchRunError(path)
-        parts = _series(path) if path.is_dir() else [_Part(path, _header(path))]
-        first = parts[0].said
-        kind = str(first.get("SOPClassUID", ""))
-        if kind not in KNOWN:
-            raise LayoutError(path, "it is no magnetic resonance image or spectrum that is known here")
-        with translated(path):
+        # Values are decoded when they are first asked for, so any of them may raise.
+        with translated(path), _lengths(path):
+            parts = _series(path) if path.is_dir() else [_Part(path, _header(path))]
+            first = parts[0].said
+            kind = str(first.get("SOPClassUID", ""))
+            if kind not in KNOWN:
+                raise LayoutError(path, "it is no magnetic resonance image or spectrum that is known here")
             if kind == SIEMENS_SPECTRUM:
                 data, flags = _spectrum(parts[0])
             else:
@@ -116,6 +118,18 @@ def _library() -> Any:
     return pydicom
 
 
+@contextmanager
+def _lengths(path: Path) -> Iterator[None]:
+    """Inside, a value whose bytes do not make whole numbers comes out as one of our errors."""
+    _library()
+    from pydicom.errors import BytesLengthException
+
+    try:
+        yield
+    except BytesLengthException as error:
+        raise CorruptFileError(path, str(error)[:200]) from error
+
+
 def _bytes(path: Path, most: int = -1) -> bytes:
     with path.open("rb") as file:
         head = file.read(2)
@@ -138,7 +152,7 @@ def _header(path: Path, *, pixels: bool = False) -> Any:
     library = _library()
     from pydicom.errors import InvalidDicomError
 
-    with translated(path), warnings.catch_warnings():
+    with translated(path), _lengths(path), warnings.catch_warnings():
         # Oddities of values are not ours to mend; what is needed is checked where it is used.
         warnings.simplefilter("ignore")
         try:

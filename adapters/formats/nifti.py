@@ -60,6 +60,7 @@ DAMAGE = (
     struct.error,
     ArithmeticError,
     MemoryError,
+    NotImplementedError,
 )
 MOST_BYTES = 2**36
 

@@ -49,11 +49,10 @@ class SignalTable:
         rows = list(csv.DictReader(content.lstrip("\ufeff").splitlines()))
         if not rows or any(row.get(name) is None for row in rows for name in COLUMNS):
             raise CorruptFileError(path, "a line lacks label, FA, TR or s")
-        angle, repetition, signal = (
-            np.array([_numbers(path, row[name]) for row in rows]) for name in COLUMNS[1:]
-        )
-        if not angle.shape == repetition.shape == signal.shape:
+        columns = [[_numbers(path, row[name]) for row in rows] for name in COLUMNS[1:]]
+        if len({len(each) for column in columns for each in column}) != 1:
             raise CorruptFileError(path, "lines differ in how many signals, angles and times they have")
+        angle, repetition, signal = (np.array(column) for column in columns)
         if np.ptp(angle, axis=0).any() or np.ptp(repetition, axis=0).any():
             raise CorruptFileError(path, "voxels differ in flip angle or repetition time; split the table")
         data = xr.Dataset({"signal": (("volume", "voxel"), signal.T, {"units": "arbitrary"})})

@@ -102,7 +102,19 @@ class Star:
         data = _dataset(found)
         optics, flags = optics_of(found)
         metadata = Metadata("spa", raw={**impersonal(_single_values(found)), **optics})
+        flags += _open_end(path, found[-1])
         return Measurement(data, metadata, Provenance(str(path), self.name, VERSION), flags)
+
+
+def _open_end(path: Path, last: Table) -> tuple[Flag, ...]:
+    """A flag where no blank line closes the last table, as RELION writes one, or another only begins."""
+    lines = [line.strip() for line in text.text(path).splitlines()]
+    end = next((line for line in reversed(lines) if line), "")
+    begun = end.startswith(("#", "loop_")) or BLOCK.match(end) or LABEL.match(end)
+    if not begun and (not last.loop or not lines[-1]):
+        return ()
+    told = "no blank line stands after its last row; if the file was cut there, rows are missing"
+    return (Flag.info("table_open_ended", told),)
 
 
 def tables(path: Path) -> list[Table]:

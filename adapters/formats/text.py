@@ -23,6 +23,7 @@ UNDEFINED = re.compile(r"^[-+]?1\.#(IND|INF|QNAN|SNAN)", re.IGNORECASE)
 PRIVATE = re.compile(
     r"path(?!length)|user|login|operator|proposal|owner|e-?mail|config_file|directory", re.IGNORECASE
 )
+DOS_END = b"\x1a"
 ABSOLUTE = re.compile(r"^(/[^/\s]+/|[A-Za-z]:[\\/]|\\\\)")
 
 
@@ -44,6 +45,9 @@ def text(path: Path) -> str:
         raise PathError(path, str(error.strerror or error)) from error
     if b"\0" in data:
         raise CorruptFileError(path, "it holds zero bytes, as text does not")
+    if data.endswith(DOS_END):
+        # Programs of the eighties end a text with this mark and no line end; it says that all is there.
+        data = data.rstrip(DOS_END) + b"\n"
     # Old instruments write degree and angstrom signs in Latin-1.
     try:
         return data.decode("utf-8")

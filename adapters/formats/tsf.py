@@ -122,8 +122,8 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{tables.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as found:
             found.row_factory = sqlite3.Row
             yield found
-    except sqlite3.DatabaseError as error:
-        raise CorruptFileError(tables, str(error)) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise CorruptFileError(tables, str(error)[:200]) from error
 
 
 def _tables(path: Path) -> tuple[dict[str, str], list[dict[str, Any]], Scale]:
@@ -144,6 +144,12 @@ def _tables(path: Path) -> tuple[dict[str, str], list[dict[str, Any]], Scale]:
     if row is None or row["ModelType"] != 1:
         raise LayoutError(path, "its calibration of m/z is of a model that is not read here")
     # The second constant is stored as the inverse of its square, in units of 1e-12.
+    constants = [row[name] for name in ("DigitizerDelay", "DigitizerTimebase", "C0", "C1", "C2")]
+    if (
+        not all(isinstance(each, (int, float)) and np.isfinite(each) for each in constants)
+        or constants[3] <= 0
+    ):
+        raise CorruptFileError(path / TABLES, "the constants of its calibration of m/z are no numbers")
     scale = Scale(
         row["DigitizerDelay"], row["DigitizerTimebase"], row["C0"], (1e12 / row["C1"]) ** 0.5, row["C2"]
     )

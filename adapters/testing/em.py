@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +91,26 @@ def write_star(path: Path, stack: str, defocus: Sequence[float]) -> Path:
     ]
     path.write_text(PARTICLES + "\n".join(rows) + "\n\n")
     return path
+
+
+CUBE = np.arange(64, dtype="f4").reshape(4, 4, 4)
+
+
+def _stack(folder: Path) -> Path:
+    write_star(folder / "particles.star", "particles.mrcs", [9000.0] * 4)
+    return write_mrc(folder / "particles.mrcs", CUBE, cell=(0, 0, 0), space_group=0)
+
+
+def _one_table(folder: Path) -> Path:
+    """Particles alone: a file cut between two tables is a whole file of one."""
+    path = write_star(folder / "particles.star", "particles.mrcs", [9000.0] * 4)
+    path.write_text("\ndata_particles" + path.read_text().split("data_particles")[1])
+    return path
+
+
+# Not here: mdoc, a series of which may end after any section.
+GALLERY: dict[str, Callable[[Path], Path]] = {
+    "mrc": lambda folder: write_mrc(folder / "map.mrc", CUBE),
+    "mrc_stack": _stack,
+    "relion_star": _one_table,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +149,19 @@ def write_dicom(
             said.PixelData = np.ascontiguousarray(plane, "<u2").tobytes()
             said.save_as(folder / f"x{(number * 7919) % 1000:03d}", enforce_file_format=True)
     return folder
+
+
+VOLUMES = np.arange(2 * 3 * 4 * 5, dtype=np.int16).reshape(2, 3, 4, 5)
+FID = np.exp((2j * np.pi * 0.1 - 0.02) * np.arange(64)) * 1000
+WEIGHTING = ((0.0, 1000.0), np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
+GALLERY: dict[str, Callable[[Path], Path]] = {
+    "nifti": lambda folder: write_nifti(
+        folder / "a.nii", VOLUMES, sidecar={"EchoTime": 0.03}, weighting=WEIGHTING
+    ),
+    "nifti_packed": lambda folder: write_nifti(folder / "a.nii.gz", VOLUMES),
+    "agilent_fdf": lambda folder: write_fdf(folder / "a.fdf", VOLUMES[0, 0].astype("f4")),
+    "siemens_rda": lambda folder: write_rda(folder / "a.rda", FID),
+    "mri_signal_table": lambda folder: write_table(folder / "a.csv"),
+    "paravision": lambda folder: write_paravision(folder / "1", VOLUMES[0], (2.0, 2.0, 3.0)),
+    "dicom": lambda folder: write_dicom(folder / "series", VOLUMES.astype("u2"), (10.0, 20.0)),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -194,3 +194,22 @@ def write_idxml(path: Path, rows: Sequence[tuple[str, int, float, float]]) -> Pa
         "</IdentificationRun></IdXML>\n"
     )
     return path
+
+
+PIXELS: dict[tuple[int, int], Spectrum] = {
+    (x, y): (np.linspace(100, 200, 12).tolist(), (np.arange(12.0) + x + y).tolist())
+    for x in (1, 2)
+    for y in (1, 2)
+}
+EXCHANGED = [
+    (9, 17, "MTFQIQRIY", "apo", time, uptake, 0.1) for time, uptake in ((0.0, 0.0), (0.5, 3.1), (10.0, 4.2))
+]
+GALLERY: dict[str, Callable[[Path], Path]] = {
+    "imzml": lambda folder: write_imzml(folder / "a.imzML", PIXELS),
+    "imzml_continuous": lambda folder: write_imzml(folder / "a.imzML", PIXELS, continuous=True),
+    "bruker_tsf": lambda folder: write_tsf(folder / "a.d", {(1, 1): ([50.0, 900.0], [3.0, 4.0])}),
+    "dynamx": lambda folder: write_dynamx(folder / "a.csv", EXCHANGED),
+    "xifdr": lambda folder: write_xifdr(folder / "a.csv", [("A", 1, "B", 2, False), ("A", 3, "B", 4, True)]),
+    "mzidentml": lambda folder: write_mzidentml(folder / "a.mzid"),
+    "idxml": lambda folder: write_idxml(folder / "a.idXML", [("PEPTIDEK", 2, 464.25, 2321.5)]),
+}
