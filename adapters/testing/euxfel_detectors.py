@@ -129,7 +129,9 @@ def write_quadrants(path: Path, *, tiles: int = 16) -> Path:
                 place = [130.0 * (module % 2), 128.0 * (module // 3)]
                 file[f"Q{quadrant}/M{module}/Position"] = np.array(place)
                 for tile in range(1, tiles + 1):
-                    place = [66.0, 18.0 * (tile - 1)]
+                    # Two columns of eight tiles, or two tiles side by side.
+                    column, row = divmod(tile - 1, tiles // 2)
+                    place = [66.0 * column, 16.3 * row]
                     file[f"Q{quadrant}/M{module}/T{tile:02d}/Position"] = np.array(place)
     return path
 

@@ -177,22 +177,31 @@ def _statistics(values, first, sampled, snr, threshold):  # type: ignore[no-unty
     offset = np.zeros(count)
     spread = np.zeros(count)
     upper = np.full(count, np.inf)
+    # The pixels of a ring lie all over the frame: they are fetched once, and clipped in the nearest cache.
+    near = np.empty(sampled.size)
     for ring in range(count):
+        size = first[ring + 1] - first[ring]
+        for place in range(size):
+            near[place] = np.float64(values[sampled[first[ring] + place]])
         low, high = -np.inf, np.inf
-        for _ in range(ROUNDS):
+        for turn in range(ROUNDS):
             number = 0
             total = 0.0
             squares = 0.0
-            for place in range(first[ring], first[ring + 1]):
-                value = np.float64(values[sampled[place]])
-                if low < value < high:
-                    number += 1
-                    total += value
-                    squares += value * value
+            for place in range(size):
+                # Without a branch, which would be foreseen wrongly where peaks are; NaN is never within.
+                within = low < near[place] < high
+                value = near[place] if within else 0.0
+                number += int(within)
+                total += value
+                squares += value * value
             if number == 0:
                 break
             mean = total / number
             sigma = np.sqrt(max(squares / number - mean * mean, 0.0))
+            if turn > 0 and mean == offset[ring] and sigma == spread[ring]:
+                # Nothing was clipped any more, nor will be.
+                break
             offset[ring], spread[ring] = mean, sigma
             low = mean - snr * sigma
             high = max(mean + snr * sigma, threshold)
@@ -215,14 +224,10 @@ def _peaks(values, rings, lowest_ring, statistics, shape, limits, scratch, table
     spare = np.empty(table.shape[1])
     touched = 0
     found = 0
-    for run in range(lowest_ring.size):
-        start = run * RUN
+    runs = np.empty(lowest_ring.size, np.int64)
+    for place in range(_standing_out(values, lowest_ring, lowest, runs)):
+        start = runs[place] * RUN
         stop = min(start + RUN, values.size)
-        top = np.float32(-np.inf)
-        for pixel in range(start, stop):
-            top = max(top, values[pixel]) if values[pixel] == values[pixel] else top
-        if not top > lowest[lowest_ring[run]]:
-            continue
         for pixel in range(start, stop):
             ring = rings[pixel]
             if ring >= count or seen[pixel] or not values[pixel] > upper[ring]:
@@ -248,6 +253,32 @@ def _peaks(values, rings, lowest_ring, statistics, shape, limits, scratch, table
                 found += 1
     for place in range(touched):
         seen[members[place]] = 0
+    return found
+
+
+@compiled()
+def _standing_out(values, lowest_ring, lowest, runs):  # type: ignore[no-untyped-def]
+    """Number of the runs in which some pixel may stand out; `runs` holds which. NaN never does."""
+    # In the precision of the pixels, rounded down, so that none is passed over.
+    limits = lowest.astype(np.float32)
+    for ring in range(limits.size):
+        if np.float64(limits[ring]) > lowest[ring]:
+            limits[ring] = np.nextafter(limits[ring], np.float32(-np.inf))
+    whole = values.size // RUN
+    blocks = values[: whole * RUN].reshape(whole, RUN)
+    found = 0
+    for run in range(whole):
+        limit = limits[lowest_ring[run]]
+        # Comparisons that are joined, not a maximum: the processor does a whole run of them at once.
+        higher = np.int32(0)
+        for place in range(RUN):
+            higher |= np.int32(blocks[run, place] > limit)
+        if higher != 0:
+            runs[found] = run
+            found += 1
+    if whole < lowest_ring.size:
+        runs[found] = whole
+        found += 1
     return found
 
 
