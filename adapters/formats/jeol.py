@@ -159,17 +159,18 @@ def _decay(path: Path, values: Any, said: dict[str, Any]) -> xr.Dataset:
     # Delta keeps the frequency of 0 ppm, not that of the carrier.
     frequency = _number(path, said, "x_freq") * 1e-6
     width = _number(path, said, "x_sweep")
-    late = _delay(path, said)
+    late = _delay(path, said, width)
     return resonance.decay(
         path, values[None], width=width, frequency=frequency, carrier=carrier, group_delay=late
     )
 
 
-def _delay(path: Path, said: dict[str, Any]) -> float:
+def _delay(path: Path, said: dict[str, Any], width: float) -> float:
     """By how many points the stages of the digital filter make a signal late.
 
     A symmetric filter of n coefficients is late by (n - 1) / 2 of its own points, of which
-    later stages keep one in as many as their factor.
+    later stages keep one in as many as their factor. Sampling begins some time after the
+    pulse, which the signal is ahead by.
     """
     if str(said.get("digital_filter", "")).upper() != "TRUE":
         return 0.0
@@ -185,7 +186,11 @@ def _delay(path: Path, said: dict[str, Any]) -> float:
             raise CorruptFileError(path, f"a stage of its filter has {order} coefficients, factor {factor}")
         kept *= factor
         late += (order - 1) / 2 / kept
-    return late
+    wait = said.get("acq_delay", 0.0)
+    ahead = wait * width if isinstance(wait, float) and np.isfinite(wait) else 0.0
+    if not 0 <= ahead < late:
+        raise CorruptFileError(path, f"sampling begins {wait:g} s after the pulse")
+    return late - ahead
 
 
 def _spectrum(path: Path, values: Any, header: Header) -> xr.Dataset:

@@ -180,6 +180,7 @@ def write_jdf(path: Path, values: Array, said: Mapping[str, tuple[int, Any]], *,
 JDF_SAID = {
     "X_SWEEP": (0, 6000.0), "X_FREQ": (6, 500.0), "X_OFFSET": (0, 5.0), "X_DOMAIN": (0, "1H"),
     "DIGITAL_FILTER": (0, "TRUE"), "orders": (0, "2 33 17"), "factors": (0, "4 2"), "temp_get": (0, 25.0),
+    "ACQ_DELAY": (-6, 100.0),
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ READ = [
     (
         "jeol/Rutin_3080ug200uL_DMSOd6_13CNMR_400MHz_Jeol.jdf",
         {"row": 1, "time": 32768},
-        {"frequency": (100.5253, 100.5253), "carrier": (100, 100), "group_delay": (19.65625, 19.65625)},
+        {"frequency": (100.5253, 100.5253), "carrier": (100, 100), "group_delay": (18.998, 18.998)},
         {"nucleus": "13C", "solvent": "DMSO-D6", "scans": 4096},
     ),
     ("menthol_nmredata/AN-menthol", {"row": 1, "time": 32768}, {"group_delay": (67.986, 67.986)}, {}),
@@ -186,3 +186,62 @@ def test_peaks_of_sod1_are_where_its_table_has_them(measured):
         assert values[row - 1 : row + 2, column - 1 : column + 2].max() == pytest.approx(top, abs=1)
         # The table has heights at fixed places, a list those of the tops nearby.
         assert float(found["height"].values[0, nearest]) == pytest.approx(published, rel=0.12)
+
+
+# Lines of spectra as their rows give them, in ppm, those above a share of the highest.
+LISTED = [
+    ("jcamp/ethanol_nmr.jdx", 0.15, (1.225, 1.248, 1.271, 1.809, 3.686, 3.710, 3.733, 3.757)),
+    (
+        "nmrpipe_1d/1d_data.ft",
+        0.1,
+        (24.91, 28.79, 30.74, 32.82, 34.79, 42.71, 44.60, 58.22, 177.54, 179.61, 179.97),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "share", "lines"), LISTED)
+def test_lines_of_a_spectrum_are_those_of_its_row(measured, name, share, lines):
+    run = open_run(measured / "nmr" / name)
+    found = peak_list(run, spectrum(run, ProcessingParameters()), PeakParameters()).peaks
+    height = found["height"].values[0]
+    listed = np.sort(found["position"].values[height > share * height.max(), 0])
+
+    np.testing.assert_allclose(listed, lines, atol=0.005)
+
+
+def test_the_decay_of_nmrml_has_the_multiplets_that_its_file_lists(measured):
+    run = open_run(measured / "nmr/nmrml/HMDB00005.nmrML")
+    found = peak_list(run, spectrum(run, ProcessingParameters()), PeakParameters()).peaks
+    place, height = found["position"].values[:, 0], found["height"].values[0]
+
+    for centre, weights in ((2.76, 4), (1.07, 3)):
+        near = np.abs(place - centre) < 0.03
+        strong = place[near & (height > 0.1 * height[near].max())]
+        assert len(strong) == weights
+        assert strong.mean() == pytest.approx(centre, abs=0.002)
+
+
+def test_the_decay_and_the_spectrum_of_ethylbenzene_agree(measured):
+    decay, made = (open_run(measured / f"nmr/jcamp/{name}.DX") for name in ("TESTFID", "TESTSPEC"))
+    asked = PeakParameters(threshold=30)
+    lists = [
+        peak_list(run, spectrum(run, ProcessingParameters()), asked).peaks["position"].values[:4, 0]
+        for run in (decay, made)
+    ]
+    # The carrier is in the middle of the spectrum, whose scale runs from 0 to its width.
+    middle = 24038.5 / 100.4 / 2
+
+    np.testing.assert_allclose(np.sort(lists[0] + middle), np.sort(lists[1]), atol=0.03)
+
+
+def test_the_carbons_of_rutin_are_found_with_one_phase(measured):
+    run = open_run(measured / "nmr/jeol/Rutin_3080ug200uL_DMSOd6_13CNMR_400MHz_Jeol.jdf")
+    # The middle line of the solvent is at 39.52 ppm.
+    asked = ProcessingParameters(line_broadening_hz=3.0, reference_shift_ppm=39.52 - 40.04)
+    found = peak_list(run, spectrum(run, asked), PeakParameters(threshold=8)).peaks
+    place = found["position"].values[:, 0]
+
+    assert (found["height"].values > 0).all()
+    # As in textbooks of natural products: C-4, C-7, C-5, C-4', C-3', C-3, C-10, C-1'', C-8 and the methyl group.
+    for carbon in (177.4, 164.1, 161.2, 148.4, 144.8, 133.3, 104.0, 101.2, 93.6, 17.8):
+        assert np.abs(place - carbon).min() < 0.2

@@ -89,8 +89,8 @@ class TestJdf(AdapterConformance):
     @pytest.fixture
     def sample(self, tmp_path):
         path = writers.write_jdf(tmp_path / "decay.jdf", DECAY, writers.JDF_SAID)
-        # Filters of 33 and 17 points that keep one in 4, and then one in 2.
-        sums = {"group_delay": 16 / 8 + 8 / 2, "frequency": 500.0, "carrier": 5.0}
+        # Filters of 33 and 17 points that keep one in 4, and then one in 2; sampled from 0.1 ms on.
+        sums = {"group_delay": 16 / 8 + 8 / 2 - 1e-4 * 6000, "frequency": 500.0, "carrier": 5.0}
         return Sample(path, {"row": 1, "time": 64}, sums, {"temperature_k": 298.15})
 
 
