@@ -206,7 +206,8 @@ def test_lines_of_a_spectrum_are_those_of_its_row(measured, name, share, lines):
     height = found["height"].values[0]
     listed = np.sort(found["position"].values[height > share * height.max(), 0])
 
-    np.testing.assert_allclose(listed, lines, atol=0.005)
+    # The steps of the carbon spectrum are 0.024 ppm.
+    np.testing.assert_allclose(listed, lines, atol=0.02 if lines[-1] > 20 else 0.002)
 
 
 def test_the_decay_of_nmrml_has_the_multiplets_that_its_file_lists(measured):
@@ -242,6 +243,6 @@ def test_the_carbons_of_rutin_are_found_with_one_phase(measured):
     place = found["position"].values[:, 0]
 
     assert (found["height"].values > 0).all()
-    # As in textbooks of natural products: C-4, C-7, C-5, C-4', C-3', C-3, C-10, C-1'', C-8 and the methyl group.
+    # Its carbons 4, 7, 5, 4', 3', 3, 10, 1'', 8 and the methyl group, as textbooks list them.
     for carbon in (177.4, 164.1, 161.2, 148.4, 144.8, 133.3, 104.0, 101.2, 93.6, 17.8):
         assert np.abs(place - carbon).min() < 0.2
