@@ -51,6 +51,7 @@ SEED, SENDINGS, BROKEN_OF, TENTH = 20261128, 3, 6, 10
 IMAGES = (2, 3)
 SECONDS_AT_MOST = 240 + 25 * RUNS
 LASTS_S = 3600
+SECONDS_FOR_A_PART = 60.0
 
 
 @dataclass
@@ -83,9 +84,16 @@ class Land:
             service = {"hub": self.hub, "database": self.database}.get(what) or self.workers[name]
             hit = service.kill()
         else:
-            hit = any(ended(each) for each in self._parts(what, name))
+            hit = any(ended(each) for each in self._awaited(what, name))
         self.killed[victim] += hit
         return hit
+
+    def _awaited(self, what: str, name: str) -> list[psutil.Process]:
+        """Those to kill: what lives for moments only is waited for, while there may be more of it."""
+        until = time.monotonic() + SECONDS_FOR_A_PART
+        while not (parts := self._parts(what, name)) and time.monotonic() < until:
+            time.sleep(0.1)
+        return parts
 
     def _parts(self, what: str, name: str) -> list[psutil.Process]:
         """The processes below a site's worker: its reductions, or what computes for them."""
