@@ -93,6 +93,8 @@ class Leave:
 
     to: str | None
     reason: str = ""
+    # Of an embargo, the day (UTC) from which it may leave.
+    not_before: date | None = None
 
 
 def leave(
@@ -124,7 +126,7 @@ def leave(
 
 def _embargoed(way: Way, now: datetime) -> Leave:
     if way.not_before is not None and now.astimezone(UTC).date() < way.not_before:
-        return Leave(None, f"under embargo until {way.not_before.isoformat()}")
+        return Leave(None, f"under embargo until {way.not_before.isoformat()}", way.not_before)
     return Leave(way.to)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from deployments.site.errors import SiteFaultsError, WatchedAlreadyError
 from deployments.site.found import Run, found
 from deployments.site.hand import Hand
 from deployments.site.kept import Kept, Notes, notes_of, told
+from deployments.site.policy import Leave
 from deployments.site.rules import Rules, rules_of
 from deployments.site.site import Site
 from deployments.site.turn import SECONDS_TO_JUDGE, Say, Turn, around, asked
@@ -25,8 +27,9 @@ from flows.ledger.requests import Request
 from flows.states import ASKED, DONE, QUARANTINED, REFUSED, WAITING
 
 NAP_S = 0.2
-# Where products go that others wait for; called again after a restart until it has returned once.
-OnDone = Callable[[Path], Any]
+# Where products go that others wait for; called again after a restart until it has returned once, and
+# at the end of an embargo if it says that there is one.
+OnDone = Callable[[Path], Leave | None]
 
 
 @contextmanager
@@ -103,6 +106,7 @@ class Watch:
     turn: Turn
     on_done: OnDone | None = None
     heard: set[str] = field(default_factory=set)
+    embargoed: dict[str, date] = field(default_factory=dict)
 
     def once(self) -> None:
         """Look until every run is reduced, refused, in quarantine, or waits for something that is late."""
@@ -178,9 +182,14 @@ class Watch:
         notes = notes_of(request)
         if request.state != DONE or notes.handed:
             return
+        if request.id in self.embargoed and datetime.now(UTC).date() < self.embargoed[request.id]:
+            return
         try:
-            on_done(Path(request.product))
+            going = on_done(Path(request.product))
         except OSError as error:
             self._tell_once(f"cannot hand over {request.product} yet: {error}")
+            return
+        if going is not None and going.not_before is not None:
+            self.embargoed[request.id] = going.not_before
             return
         self.turn.kept.ledger.note(request.id, notes=replace(notes, handed=True).to_json())

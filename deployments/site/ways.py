@@ -15,7 +15,7 @@ from adapters.stores.products import read_manifest
 from configs.load import ConfigurationError
 from deployments.audit import Audit
 from deployments.site.judge import sound_policy
-from deployments.site.outbox import Outbox
+from deployments.site.outbox import Outbox, Written
 from deployments.site.policy import Leave, leave
 from deployments.site.site import Site
 
@@ -44,9 +44,32 @@ def ways_out(site: Site, audit: Audit, say: Say) -> Iterator[Ways]:
     """Inside, products that are handed on are sent, and those that were waiting are sent too."""
     with ExitStack() as sending:
         ways = Ways(site, audit, say, sending)
-        for to in ways.known():
+        for to in places(site):
             ways.outbox(to)
         yield ways
+
+
+def outboxes(site: Site) -> list[Outbox]:
+    """The outbox of each place that the policy names, to be looked at; nothing is sent."""
+    return [_box(site, to) for to in places(site)]
+
+
+def places(site: Site) -> list[str]:
+    """Where products may go now; nowhere while the policy cannot be used."""
+    try:
+        return list(dict.fromkeys(way.to for way in sound_policy(site).leaving))
+    except ConfigurationError:
+        return []
+
+
+def _box(site: Site, to: str, written: Written | None = None) -> Outbox:
+    name = hashlib.sha256(to.encode()).hexdigest()[:16]
+    folder = site.folder / "outbox" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = site.folder / "keys"
+    key, hosts = keys / "transfer", keys / "known_hosts"
+    access = Access(key=key if key.exists() else None, known_hosts=hosts if hosts.exists() else None)
+    return Outbox(folder, to, access, written=written)
 
 
 class Ways:
@@ -78,28 +101,13 @@ class Ways:
         for box in self._boxes.values():
             box.flush()
 
-    def known(self) -> list[str]:
-        """Where products may go now; nowhere while the policy cannot be used."""
-        try:
-            return list(dict.fromkeys(way.to for way in sound_policy(self._site).leaving))
-        except ConfigurationError:
-            return []
-
     def outbox(self, to: str) -> Outbox:
         """The outbox for a place, sending from when it is first asked for."""
         if to not in self._boxes:
-            name = hashlib.sha256(to.encode()).hexdigest()[:16]
-            folder = self._site.folder / "outbox" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            box = Outbox(folder, to, self._access(), written=self._written)
+            box = _box(self._site, to, self._written)
             self._sending.enter_context(box.sending(self._say))
             self._boxes[to] = box
         return self._boxes[to]
-
-    def _access(self) -> Access:
-        keys = self._site.folder / "keys"
-        key, hosts = keys / "transfer", keys / "known_hosts"
-        return Access(key=key if key.exists() else None, known_hosts=hosts if hosts.exists() else None)
 
     def _written(self, event: str, **facts: Any) -> None:
         self._audit.written(event, **facts)

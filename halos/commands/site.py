@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from halos.commands import site_check, site_init, site_watch, site_worker
+from halos.commands import site_check, site_init, site_outbox, site_watch, site_worker
 from halos.commands.output import Output
 
 NAME = "site"
 HELP = "a facility's side: reduce where the data lie, by the facility's own rules"
-ACTIONS: tuple[Any, ...] = (site_init, site_check, site_worker, site_watch)
+ACTIONS: tuple[Any, ...] = (site_init, site_check, site_worker, site_watch, site_outbox)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -70,7 +70,7 @@ def test_the_profile_of_a_laptop_needs_no_database_and_no_login():
 
 def test_units_and_profiles_name_the_same_files():
     for unit in UNITS:
-        wanted = re.findall(r"EnvironmentFile=/etc/halos/(\w+)\.env", unit.read_text())
+        wanted = re.findall(r"EnvironmentFile=-?/etc/halos/(\w+)\.env", unit.read_text())
         used = set(re.findall(r"\$\{(\w+)\}", unit.read_text()))
 
         assert len(wanted) == 1

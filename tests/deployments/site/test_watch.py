@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from adapters.testing.hdf5_images import write_dectris
 from adapters.testing.images import held_open
 from configs.load import ConfigurationError
 from deployments.site.errors import SiteFaultsError, WatchedAlreadyError
+from deployments.site.policy import Leave
 from deployments.site.rules import rules_of
 from deployments.site.watch import rule_faults, watching
 from flows.states import ASKED, DONE, QUARANTINED, REFUSED, RUNNING, WAITING
@@ -204,6 +206,27 @@ def test_each_product_is_handed_over_once_and_what_failed_is_handed_over_later(f
     assert before == []
     assert handed == [Path(facility.looked()["raw/one.dat"].product)]
     assert any("cannot hand over" in line for line in facility.said)
+
+
+def test_a_product_under_embargo_is_offered_again_when_it_ends(facility):
+    today = datetime.now(UTC).date()
+    ends, asked = [today + timedelta(days=1)], []
+
+    def hand_over(product):
+        asked.append(product)
+        return Leave(None, "under embargo", ends[0]) if ends else Leave("file:///hub")
+
+    facility.curve("one.dat")
+    watch = facility.watch(hand_over)
+    for _ in range(4):
+        watch.look()
+    during = len(asked)
+    ends.clear()
+    watch.embargoed = dict.fromkeys(watch.embargoed, today)
+    for _ in range(2):
+        watch.look()
+
+    assert (during, len(asked)) == (1, 2)
 
 
 def test_a_watcher_takes_up_what_was_being_reduced_and_one_is_enough(facility):
