@@ -14,7 +14,8 @@ import numpy as np
 from adapters.errors import AdapterError, LayoutError
 from adapters.formats import hdf5
 from adapters.formats.labelled import read_group, write_group
-from adapters.model import Measurement, Metadata, Provenance, Readiness
+from adapters.model import TECHNIQUES, Measurement, Metadata, Provenance, Readiness, violations
+from adapters.model.technique import PRODUCT_SIGNAL
 from adapters.protocol import Confidence, Probe
 
 if TYPE_CHECKING:
@@ -83,12 +84,19 @@ class ProductReader:
         with hdf5.opened(path) as file:
             entry = _entry(file)
             technique = entry["experiment_description"].asstr()[()]
-            table = read_group(entry[entry.attrs["default"]])
-        form = FORMS.get(technique)
-        if form is None:
+            name = str(entry.attrs["default"])
+            group = entry[name]
+            table, signal = read_group(group), group.attrs.get("signal")
+        form = FORMS.get(technique, _itself)
+        named = "curve" if form is _curve else technique
+        if named not in TECHNIQUES:
             raise LayoutError(path, f"a product of {technique!r} is no run to open")
         data = form(table)
-        metadata = Metadata(technique="curve" if form is _curve else technique)
+        if violations(TECHNIQUES[named], data):
+            if signal is None:
+                raise LayoutError(path, f"its table {name!r} does not say what it is about")
+            data = table.assign({PRODUCT_SIGNAL: ((), str(signal), {"units": "dimensionless"})})
+        metadata = Metadata(technique=named)
         return Measurement(data, metadata, Provenance(str(path), self.name, VERSION))
 
 
@@ -108,27 +116,17 @@ def _spectrum(table: xr.Dataset) -> xr.Dataset:
     from adapters.formats.mass_spectrum import spectra
 
     if "mz" not in table:
-        # Masses stand on their own axis; other tables of the technique are no run.
-        return table[["intensity"]]
+        # Masses stand on their own axis; other tables of the technique are taken as they are.
+        return table[["intensity"]] if "mass" in table.coords else table
     found = spectra([(table["mz"].values, table["intensity"].values)])
     return found.assign(profile=("scan", np.array([True]), {"units": "dimensionless"}))
 
 
-# How the default table of a technique's product becomes a measurement.
+# How the default table of a technique's product becomes a measurement, where it is not one as it stands.
 FORMS = {
     "modules": _curve,
-    "mpes": _itself,
-    "mri": _itself,
     "ms": _spectrum,
-    "mx": _itself,
-    "nmr": _itself,
-    "powder": _itself,
-    "sfx": _itself,
-    "stem": _itself,
     "structure": _curve,
-    "tomo": _itself,
-    "xas": _itself,
-    "xrf": _itself,
 }
 
 PRODUCT = ProductReader()

@@ -253,8 +253,16 @@ TECHNIQUES: dict[str, Technique] = {
 }
 
 
+# In the table of a product: the name of the variable that it is about. Such a table has the form of
+# its reduction, which no reader of raw data shares.
+PRODUCT_SIGNAL = "product_signal"
+
+
 def violations(technique: Technique, data: xr.Dataset) -> tuple[str, ...]:
-    """Why `data` fits none of the technique's forms; empty if it fits one."""
+    """Why `data` fits none of the technique's forms and is no table of a product; empty if it fits one."""
+    if PRODUCT_SIGNAL in data.variables:
+        name = str(data[PRODUCT_SIGNAL].item())
+        return tuple(f"as a product: {fault}" for fault in _faults({name: Variable(None)}, data))
     faults = {name: _faults(form, data) for name, form in technique.forms.items()}
     if any(not found for found in faults.values()):
         return ()

@@ -67,6 +67,7 @@ def _window(good: np.ndarray[Any, Any]) -> tuple[slice, slice]:
 def distribution(data: xr.Dataset, names: list[str], title: str) -> Figure:
     """Histograms of the good voxels of every map, the median marked."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(4.4 * len(names) + 0.6, 3.4), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -77,6 +78,9 @@ def distribution(data: xr.Dataset, names: list[str], title: str) -> Figure:
         axes.axvline(np.median(values), color=COLOURS[0], lw=1.2)
         unit = UNITS.get(str(data[name].attrs["units"]), str(data[name].attrs["units"]))
         axes.set(xlabel=f"{TITLES[name]} / {unit}" if unit else TITLES[name], ylabel="voxels")
+        # Diffusivities are so small that plain tick labels run into each other.
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.ticklabel_format(axis="x", style="sci", scilimits=(-2, 4))
     figure.suptitle(title, fontsize=10)
     return figure
 

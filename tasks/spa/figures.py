@@ -211,3 +211,39 @@ def power_spectrum(plane: xr.Dataset, title: str) -> Figure:
     axes.set(title=title, xlabel="kx / Å⁻¹", ylabel="ky / Å⁻¹")
     figure.colorbar(drawn, ax=axes, label="ln power")
     return figure
+
+
+def stack(table: xr.Dataset, title: str) -> Figure:
+    """Mean and deviation of each image; those that stand out are marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True)
+    number = np.arange(1, table.sizes["image"] + 1)
+    odd = table["outlier"].values > 0
+    rows = (
+        ("mean of an image", table["image_mean"].values),
+        ("deviation", np.sqrt(table["image_variance"].values)),
+    )
+    for axes, (words, values) in zip(panels, rows, strict=True):
+        axes.plot(number[~odd], values[~odd], ".", ms=5, color=CALM)
+        axes.plot(number[odd], values[odd], "x", ms=7, color=ACCENT, label="stands out")
+        axes.set(ylabel=words)
+    if odd.any():
+        panels[0].legend(frameon=False)
+    panels[0].set(title=title)
+    panels[1].set(xlabel="image")
+    return figure
+
+
+def mean_power(curve: xr.Dataset, title: str) -> Figure:
+    """Mean power of the images by frequency, with its standard error."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    k, power, error = (curve[name].values for name in ("frequency", "intensity", "intensity_errors"))
+    axes.fill_between(k, np.maximum(power - error, 1e-30), power + error, color=CALM, alpha=0.3)
+    axes.plot(k, power, color=INK, lw=1.2)
+    axes.set(title=title, xlabel="spatial frequency / Å⁻¹", ylabel="mean power of a ring", yscale="log")
+    return figure

@@ -83,3 +83,18 @@ class MicrographParameters(Values):
     finest_angstrom: PositiveFloat = Field(4.0, description="Finest spacing used in the fit")
     least_defocus_angstrom: PositiveFloat = Field(3000.0, description="Least underfocus tried, in angstrom")
     most_defocus_angstrom: PositiveFloat = Field(50000.0, description="Most underfocus tried, in angstrom")
+
+
+class StackParameters(Values):
+    """How the images of a stack are compared."""
+
+    pixel_angstrom: PositiveFloat | None = Field(
+        None, description="Pixel in angstrom; empty takes the file's or that of the star file beside it"
+    )
+    diameter_angstrom: PositiveFloat | None = Field(
+        None,
+        description="Diameter of the particle; what is outside is background. Empty takes 3/4 of the box",
+    )
+    outlier: PositiveFloat = Field(
+        5.0, description="Robust deviations from which an image's mean or variance stands out"
+    )
