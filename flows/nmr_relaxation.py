@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 
 from adapters.errors import LayoutError
+from adapters.formats.nmr_star_writer import write_rates
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -23,11 +24,13 @@ from tasks.common.parameters import Values
 from tasks.nmr import figures
 from tasks.nmr.parameters import PeakParameters, ProcessingParameters, RelaxationParameters
 from tasks.nmr.relaxation import heights_of_lists, heights_of_spectra, quantity_of, relaxation
-from tasks.nmr.selection import one_series
+from tasks.nmr.selection import one_series, proton_mhz
 from tasks.nmr.series import joined
 from tasks.nmr.spectrum import spectrum
 
 PRODUCT = "relaxation.nxs"
+# The same rates as BMRB takes them.
+RATES = "rates.str"
 
 
 class SeriesParameters(Values):
@@ -109,7 +112,7 @@ def fit_peaks(bench: Path, sample: list[Path], parameters: SeriesParameters) -> 
         leave(bench, "spectra", Leaf(found.data.assign(delay=("row", heights.delay, {"units": "s"}))))
     fitted = relaxation(heights, quantity, parameters.relaxation, flags, parameters.peaks.claims)
     fitted.table.attrs["quantity"] = quantity
-    if (field := run.metadata.raw.get("field_mhz")) is not None:
+    if (field := proton_mhz(run)) is not None:
         fitted.table.attrs["proton_mhz"] = field
     facts = {
         "files": [path.name for path in sample],
@@ -142,6 +145,7 @@ def publish(
     tables = {"relaxation": leaf.data}
     if left(bench, "spectra"):
         tables["spectra"] = take(bench, "spectra").data
+    write_rates(bench / RATES, leaf.data, leaf.fact("quantity"), leaf.data.attrs.get("proton_mhz"))
     return publish_tables(
         store, bench, order, leaf, product=PRODUCT, tables=tables, plots=plots, started=started,
         signal="height",

@@ -9,6 +9,7 @@ from adapters.model import Measurement, Metadata
 from tasks.nmr.spectrum import ResonanceError
 
 NOE = "noe"
+PROTON = ("1H", "H1", "H")
 # Words of what a series measures, the more telling ones first.
 KINDS = (
     ("noe", NOE),
@@ -67,6 +68,15 @@ def _rows(run: Measurement, name: str, kind: str | None) -> Measurement:
         raise MissingMetadataError("delay", f"the series {name}", "relaxation.delays_s")
     said = {**run.metadata.raw, **({"quantity": kind} if kind in ("t1", "t2", "t1rho") else {})}
     return Measurement(data, Metadata("nmr", raw=said), run.provenance, run.flags)
+
+
+def proton_mhz(run: Measurement) -> float | None:
+    """The frequency (MHz) of protons at the field of the run, where it says so of a proton dimension."""
+    said = run.metadata.raw
+    field = said.get("field_mhz")
+    if said.get("nucleus") not in PROTON or not isinstance(field, (int, float)) or not field > 0:
+        return None
+    return float(field)
 
 
 def residue_of(assignment: str) -> int | None:

@@ -16,7 +16,7 @@ from tasks.nmr.noe import noe
 from tasks.nmr.parameters import RelaxationParameters
 from tasks.nmr.parameters_dynamics import NoeParameters, TumblingParameters
 from tasks.nmr.relaxation import RATE, UNITLESS, heights_of_lists, relaxation
-from tasks.nmr.selection import NOE, kinds, one_series, residue_of
+from tasks.nmr.selection import NOE, kinds, one_series, proton_mhz, residue_of
 from tasks.nmr.spectrum import ResonanceError
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ def _fitted(
         raise ResonanceError(said, "Give one file with both series, or a product of nmr-relaxation for each")
     run = one_series(holding[0], kind, named, SERIES[kind])
     found = relaxation(heights_of_lists(run, relaxing), kind, relaxing, (), 1)
-    return Fitted(found.table, found.flags, _number(run.metadata.raw.get("field_mhz")))
+    return Fitted(found.table, found.flags, proton_mhz(run))
 
 
 def _number(value: object) -> float | None:

@@ -90,6 +90,24 @@ def test_products_of_both_rates_give_the_same_time(series, tmp_path):
     assert "flexibility_unknown" in {flag["code"] for flag in answer["flags"]}
 
 
+def test_rates_lie_beside_the_product_as_archives_take_them(series, tmp_path):
+    pynmrstar = pytest.importorskip("pynmrstar")
+    asked = SeriesParameters.model_validate({"relaxation": {"quantity": "t1"}})
+    answer = nmr_relaxation.fn([series], asked, results=tmp_path / "out")
+    found = by_method(answer, "relaxation_rate_r1")
+
+    entry = pynmrstar.Entry.from_file(str(Path(answer["product"]).with_name("rates.str")))
+    (frame,) = entry.get_saveframes_by_category("heteronucl_T1_relaxation")
+    rows = frame["_T1"].get_tag(["Comp_index_ID", "Comp_ID", "Atom_ID", "Val", "Val_err"])
+    assert frame.get_tag("Spectrometer_frequency_1H") == ["600"]
+    assert [row[:3] for row in rows] == [[str(number), "GLY", "N"] for number in range(1, 5)]
+    for row in rows:
+        claim = found[f"GLY{row[0]}N-H"]
+        assert (float(row[3]), float(row[4])) == pytest.approx(
+            (claim["value"], claim["uncertainty"]), rel=1e-5
+        )
+
+
 def test_a_file_with_several_series_is_asked_which(series, tmp_path):
     with pytest.raises(ResonanceError, match=r"relaxation\.series"):
         nmr_relaxation.fn([series], SeriesParameters(), results=tmp_path / "out")
