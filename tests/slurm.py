@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 NEEDED = ("munged", "slurmctld", "slurmd", "sinfo", "sbatch")
 SECONDS_TO_START = 40
 
@@ -90,13 +92,6 @@ def slurm_node(home: Path) -> Iterator[dict[str, str]]:
             if pid.exists():
                 subprocess.run(["kill", pid.read_text().strip()], check=False)
                 time.sleep(1)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _laid(home: Path) -> None:

@@ -38,7 +38,9 @@ from flows.states import DONE
 from flows.ticket import signed
 from tests.beamtime import BENCH, SOLUTION, images_of
 from tests.deployments.conftest import serve_command, surroundings
-from tests.deployments.services import Postgres, Service, free_port
+from tests.deployments.services import Service
+from tests.ports import free_port
+from tests.postgres import Postgres
 
 pytestmark = [
     pytest.mark.slow,
@@ -127,7 +129,8 @@ def land(tmp_path: Path) -> Iterator[Land]:
         port = free_port()
         api = f"http://127.0.0.1:{port}/api"
         incoming, key = tmp_path / "incoming", keys.laid(tmp_path / "keys", "anna")[0]
-        around = {**surroundings(), "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url}
+        books = database.database("postgresql+asyncpg", "pg_trgm")
+        around = {**surroundings(), "PREFECT_SERVER_DATABASE_CONNECTION_URL": books}
         serve = [*serve_command(tmp_path / "hub", "--port", str(port)), "--incoming", str(incoming)]
         hub = Service("hub", serve, tmp_path / "hub.log", around)
         services.append(hub)

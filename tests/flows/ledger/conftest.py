@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.ledger.ledger import Ledger, ledger_at
+from tests.postgres import Postgres
 
 
 @dataclass
@@ -41,60 +35,13 @@ class Kept:
         return ledger_at(self.url, now=self.clock, lease_s=10.0)
 
 
-class Server:
-    """A PostgreSQL of our own."""
-
-    def __init__(self, programs: Path, home: Path) -> None:
-        self.programs, self.home, self.port = programs, home, _free_port()
-        # It refuses to run as root, and must be able to reach its folder.
-        self.user = "postgres" if os.geteuid() == 0 else None
-        self.names = count()
-        if self.user is not None:
-            os.chown(home, pwd.getpwnam(self.user).pw_uid, -1)
-        self.run("initdb", "-D", f"{home}/data", "-A", "trust", "-E", "UTF8", "-U", "halos", "--no-sync")
-
-    def run(self, program: str, *words: str) -> None:
-        command = [self.programs / program, *words]
-        done = subprocess.run(
-            command, user=self.user, cwd=self.home, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1 -c max_connections=50"
-        # Its output must not be our pipe, which it would keep open.
-        self.run("pg_ctl", "-D", f"{self.home}/data", "-w", "-l", f"{self.home}/log", "-o", options, "start")
-
-    def kill(self) -> None:
-        """End it without letting it put anything in order."""
-        self.run("pg_ctl", "-D", f"{self.home}/data", "-m", "immediate", "stop")
-
-    def database(self) -> str:
-        """URL of a new database."""
-        name = f"ledger_{next(self.names)}"
-        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "halos", name)
-        return f"postgresql://halos@127.0.0.1:{self.port}/{name}"
-
-
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
+def postgres() -> Iterator[Postgres]:
     """A running server; skips where there is none to run."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found and shutil.which("initdb") is None:
-        pytest.skip("PostgreSQL is not installed")
     pytest.importorskip("psycopg")
-    home = Path(tempfile.mkdtemp(prefix="halos-postgres-"))
-    server = Server(found[-1] if found else Path(shutil.which("initdb") or "").parent, home)
-    server.start()
+    server = Postgres()
     yield server
-    server.kill()
-    shutil.rmtree(home)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

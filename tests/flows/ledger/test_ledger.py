@@ -223,12 +223,12 @@ def test_a_database_that_is_killed_loses_nothing(postgres):
     asked(ledger)
     lease = ledger.claim("/store", "a" * 64, "saxs")
     ledger.begin(lease, "abc1")
-    postgres.kill()
+    postgres.end()
     try:
         with pytest.raises(LedgerAwayError, match="does not answer"):
             ledger.renew(lease)
     finally:
-        postgres.start()
+        postgres.begin()
     with ledger.committing(lease, Path("/store/p"), "abc1"):
         pass
 
