@@ -11,12 +11,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError, UnitError
+from adapters.errors import AdapterError, LayoutError, UnitError
 from adapters.formats import text
 from adapters.formats.cansas_unit import SPELLINGS
 from adapters.formats.curve import Columns, Read, measurement
 from adapters.formats.q_unit import Evidence, settled
 from adapters.formats.text import Floats
+from adapters.formats.xml_text import root_of
 from adapters.model import Flag, Measurement, Readiness, convert
 from adapters.protocol import Confidence, Probe
 
@@ -74,15 +75,7 @@ def technique(radiation: str | None) -> str:
 
 def _entries(path: Path) -> list[ElementTree.Element]:
     said = text.text(path)
-    # Entities that grow when expanded can fill the memory; the format needs none.
-    if "<!ENTITY" in said:
-        raise CorruptFileError(path, "it defines XML entities, which canSAS files do not")
-    try:
-        root = ElementTree.fromstring(said)
-    except ElementTree.ParseError as error:
-        if not said.rstrip().endswith(">"):
-            raise TruncatedFileError(path, f"its XML ends early ({error})") from error
-        raise CorruptFileError(path, f"it is not well-formed XML ({error})") from error
+    root = root_of(path, said)
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     entries = root.findall("SASentry")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
-from adapters.errors import CorruptFileError, LayoutError
+from adapters.errors import LayoutError
 from adapters.formats import text
+from adapters.formats.xml_text import root_of
 
 MARK = "MicroscopeImage"
 # A document that declares entities is none of theirs, and may be made to fill the memory.
@@ -56,10 +56,7 @@ def read(path: Path) -> Exposure:
     content = text.text(path)
     if any(word in content for word in FORBIDDEN):
         raise LayoutError(path, "it declares a document type, which metadata of a microscope do not")
-    try:
-        root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
-        raise CorruptFileError(path, f"its XML does not parse: {error}") from error
+    root = root_of(path, content)
     if _plain(root.tag) != MARK:
         raise LayoutError(path, f"it describes a {_plain(root.tag)}, not an image of a microscope")
     said: dict[str, float] = {}

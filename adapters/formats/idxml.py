@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import AdapterError, CorruptFileError, LayoutError
 from adapters.formats import text
+from adapters.formats.xml_text import root_of
 from adapters.model import Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
 
@@ -45,11 +45,7 @@ class IdXML:
         import xarray as xr
 
         whole = text.text(path)
-        try:
-            root = ElementTree.fromstring(whole.encode())
-        except ElementTree.ParseError as error:
-            kind = CorruptFileError if whole.rstrip().endswith("</IdXML>") else TruncatedFileError
-            raise kind(path, str(error)) from error
+        root = root_of(path, whole, "</IdXML>")
         numbers: dict[str, list[float]] = {name: [] for name in UNITS}
         peptides: list[str] = []
         try:

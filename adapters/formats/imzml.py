@@ -177,7 +177,7 @@ def _parsed(path: Path) -> Image:
                     element.clear()
     except ElementTree.ParseError as error:
         raise TruncatedFileError(path, str(error)) from error
-    except (KeyError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise CorruptFileError(path, f"{type(error).__name__}: {error}") from error
     if not pixels:
         raise LayoutError(path, "it holds no spectra")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import AdapterError, CorruptFileError, LayoutError
 from adapters.formats import text
+from adapters.formats.xml_text import root_of
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
 
@@ -65,11 +65,7 @@ class MzIdentML:
 def _parsed(path: Path) -> _Content:
     whole = text.text(path)
     content = _Content()
-    try:
-        root = ElementTree.fromstring(whole.encode())
-    except ElementTree.ParseError as error:
-        kind = CorruptFileError if whole.rstrip().endswith("</MzIdentML>") else TruncatedFileError
-        raise kind(path, str(error)) from error
+    root = root_of(path, whole, "</MzIdentML>")
     readers = {
         "DBSequence": _sequence,
         "Peptide": _peptide,

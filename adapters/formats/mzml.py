@@ -129,7 +129,7 @@ def _spectra(path: Path, *, arrays: bool) -> Iterator[dict[str, Any]]:
                     yield _spectrum(path, element, groups, arrays=arrays)
                 if tag in ("spectrum", "chromatogram"):
                     element.clear()
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, LookupError) as error:
             raise CorruptFileError(path, str(error)) from error
 
 

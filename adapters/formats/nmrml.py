@@ -14,6 +14,7 @@ import numpy as np
 
 from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance, text
+from adapters.formats.xml_text import root_of
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
 
@@ -78,11 +79,7 @@ class NmrMl:
 
 def _root(path: Path) -> Element:
     whole = text.text(path)
-    try:
-        root = ElementTree.fromstring(whole.encode())
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
-        kind = CorruptFileError if whole.rstrip().endswith("</nmrML>") else TruncatedFileError
-        raise kind(path, str(error)) from error
+    root = root_of(path, whole, "</nmrML>")
     for each in root.iter():
         # Names are the same in every version; the space they are in differs.
         each.tag = each.tag.rsplit("}", 1)[-1]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from xml.etree import ElementTree
 
 from adapters.errors import CorruptFileError
+from adapters.formats.xml_text import FAULTS
 from adapters.model import Flag, Metadata, convert
 
 ROOT = "<SAXSLABparameters"
@@ -20,7 +21,7 @@ def parameters(text: str, source: str) -> dict[str, str]:
     """The parameters by name; those left empty are not there."""
     try:
         root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
+    except FAULTS as error:
         raise CorruptFileError(source, f"its instrument XML does not parse ({error})") from error
     said = {each.get("name", ""): (each.text or "").strip() for each in root.iter("param")}
     return {name: value for name, value in said.items() if name and value and name not in PERSONAL}
