@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,16 @@ from adapters.protocol import Adapter, Confidence, Probe
 from adapters.registry import Registry, registry
 from adapters.testing.checking import halved, listing, open_below, without_units, write_strangers
 
+# Reads runs, each behind its length, and answers each with a line: sums by name, or what went wrong.
 SUM_THERE = """
-import json, pickle, sys
-data = pickle.load(sys.stdin.buffer).data
-print(json.dumps({name: float(data[name].sum().compute()) for name in json.loads(sys.argv[1])}))
+import json, pickle, sys, traceback
+while head := sys.stdin.buffer.read(8):
+    try:
+        run, names = pickle.loads(sys.stdin.buffer.read(int.from_bytes(head, "big")))
+        said = {"sums": {name: float(run.data[name].sum().compute()) for name in names}}
+    except Exception:
+        said = {"error": traceback.format_exc()}
+    print(json.dumps(said), flush=True)
 """
 
 
@@ -168,12 +176,24 @@ class AdapterConformance:
 
 
 def _sums_in_another_process(run: Measurement, names: list[str]) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-c", SUM_THERE, json.dumps(names)],
-        input=pickle.dumps(run),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    found: dict[str, float] = json.loads(done.stdout)
+    process = _another_process()
+    assert process.stdin is not None  # pipes were asked for
+    assert process.stdout is not None
+    parcel = pickle.dumps((run, names))
+    process.stdin.write(len(parcel).to_bytes(8, "big") + parcel)
+    process.stdin.flush()
+    said = json.loads(process.stdout.readline() or '{"error": "the process died"}')
+    assert "error" not in said, said["error"]
+    found: dict[str, float] = said["sums"]
     return found
+
+
+@cache
+def _another_process() -> subprocess.Popen[bytes]:
+    """One for all runs, for it takes seconds to load the libraries; it ends with us."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SUM_THERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    atexit.register(process.wait)
+    atexit.register(process.kill)
+    return process

@@ -11,10 +11,12 @@ from typing import Any
 
 from adapters.model import rounded
 from halos.commands.output import Output, table
-from halos.commands.settings import applied
+from halos.commands.settings import UsageError, applied
 from halos.commands.status import DONE
 
 NAME = "reduce"
+# What is said without a recipe, where it takes the runs.
+DEFAULT = "saxs"
 HELP = "reduce runs to a product with findings, flags and plots"
 
 
@@ -23,7 +25,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="runs of the sample: files or folders"
     )
-    parser.add_argument("--recipe", default="saxs", help="a recipe by name, or a YAML file (default: saxs)")
+    parser.add_argument(
+        "--recipe", help="a recipe by name, or a YAML file (default: saxs, for runs that it takes)"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter; --parameters lists them"
     )
@@ -46,7 +50,7 @@ class _Parameters(argparse.Action):
         from flows.recipe import recipe_called
         from halos.commands.settings import leaves
 
-        reduction = recipe_called(getattr(namespace, "recipe", None) or "saxs")[1]
+        reduction = recipe_called(getattr(namespace, "recipe", None) or DEFAULT)[1]
         rows = [
             (name, _default(info), info.description or "")
             for name, info in leaves(reduction.parameters).items()
@@ -70,10 +74,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
     from flows.recipe import recipe_called
     from flows.results import default_results
 
-    recipe, reduction = recipe_called(args.recipe)
+    chosen = args.recipe or _fitting(args.paths[0])
+    recipe, reduction = recipe_called(chosen)
     values = applied(reduction.parameters, recipe.parameters, args.set)
     parameters = checked(values, reduction.parameters, "the parameters given")
-    name = Path(args.recipe).stem
+    name = Path(chosen).stem
     home = args.out or default_results()
     with entered(home, name, args.paths, request(reduction.name, args.paths, parameters)):
         answer = performed(
@@ -87,6 +92,24 @@ def run(args: argparse.Namespace, output: Output) -> int:
         )
     output.result(answer, lines(answer))
     return DONE
+
+
+def _fitting(path: Path) -> str:
+    """The default recipe if it takes the run; UsageError with the recipes that do otherwise."""
+    from adapters.errors import AdapterError
+    from adapters.registry import open_run
+    from flows.recipe import recipe_called, recipe_names
+
+    try:
+        technique = open_run(path).metadata.technique
+    except (AdapterError, OSError):
+        # The reduction says what is wrong, and takes what more it is told about the run.
+        return DEFAULT
+    if technique in recipe_called(DEFAULT)[1].techniques:
+        return DEFAULT
+    fit = [name for name in recipe_names() if technique in recipe_called(name)[1].techniques]
+    how = f"say how to reduce it: --recipe {' or '.join(fit)}" if fit else "no recipe takes it yet"
+    raise UsageError(f"{path} is a run of {technique}; {how}")
 
 
 def performed(flow: Any, output: Output, *args: Any, **kwargs: Any) -> dict[str, Any]:

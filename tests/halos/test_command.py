@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from adapters.testing.beamline_hdf5 import write_exchange
 from adapters.testing.hdf5_images import write_dectris
 from adapters.testing.images import held_open
 from adapters.testing.samples import sphere_curve, write_ascii
@@ -123,6 +124,14 @@ def test_wrong_usage_ends_with_two_and_says_what_can_be(tmp_path, capsys, more, 
 
     assert status == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_run_that_the_default_recipe_does_not_take_is_not_forced_through_it(tmp_path, capsys):
+    run = write_exchange(tmp_path / "scan.h5", np.ones((4, 6, 8), "f4"), np.linspace(0.0, 180.0, 4))
+    status = main(["reduce", str(run), "--out", str(tmp_path / "results")])
+
+    assert status == 2
+    assert "is a run of tomo; say how to reduce it: --recipe tomo" in capsys.readouterr().err
 
 
 def test_results_beside_the_data_end_with_two_and_write_nothing(tmp_path, capsys):
