@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from configs.load import Values
+from flows.cluster_errors import WorkersLostError
 from flows.slurm import slurm_workers
 
 if TYPE_CHECKING:
@@ -79,12 +80,20 @@ def _in_threads(blocks: list[da.Array], starts: NDArray[np.int_], cluster: Clust
 
 def _on_workers(client: Client, blocks: list[da.Array], starts: NDArray[np.int_], arrived: Arrived) -> None:
     from distributed import as_completed
+    from distributed.client import FutureCancelledError
+    from distributed.scheduler import KilledWorker
 
     futures: list[Any] = client.compute(blocks)
     place = dict(zip((future.key for future in futures), starts, strict=True))
     waiting = as_completed(futures, loop=client.loop, with_results=True)
     del futures
-    for future, block in waiting:
+    while True:
+        try:
+            future, block = next(waiting)
+        except StopIteration:
+            return
+        except (KilledWorker, FutureCancelledError) as error:
+            raise WorkersLostError(str(error)) from error
         arrived(int(place[future.key]), block)
         # Let go of the block on its worker now, not when all are done.
         future.release()
@@ -114,13 +123,17 @@ def _client(cluster: Cluster, mib: float) -> Iterator[Client | None]:
 def _local(cluster: Cluster) -> Any:
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=cluster.workers or cores(),
-        threads_per_worker=cluster.threads_per_worker,
-        memory_limit=_memory(cluster) or "auto",
-        dashboard_address=":0",
-        silence_logs=logging.CRITICAL,
-    )
+    try:
+        return LocalCluster(
+            n_workers=cluster.workers or cores(),
+            threads_per_worker=cluster.threads_per_worker,
+            memory_limit=_memory(cluster) or "auto",
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:
+        # Of a worker that was killed before it had begun.
+        raise WorkersLostError(str(error)) from error
 
 
 def _memory(cluster: Cluster) -> str | None:

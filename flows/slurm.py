@@ -6,10 +6,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import MissingExtraError
+from flows.cluster_errors import JobsEndedError, NotTakenError, NoWorkersError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,52 +18,6 @@ if TYPE_CHECKING:
 
 # Jobs that end at once should be told soon.
 LOOK_S = 5.0
-
-
-class ClusterAwayError(Exception):
-    """A cluster does not work now; the data are not to blame."""
-
-
-class NoWorkersError(ClusterAwayError):
-    """Slurm started no job in the time allowed."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return (
-            f"Slurm started no job within {self.seconds:g} s; look with squeue, "
-            "and raise wait_s or choose another partition"
-        )
-
-
-class JobsEndedError(ClusterAwayError):
-    """Slurm started the jobs, and they ended before they worked."""
-
-    def __init__(self, logs: Path | None) -> None:
-        super().__init__(logs)
-        self.logs = logs
-
-    def __str__(self) -> str:
-        where = (
-            f"their logs in {self.logs} say why" if self.logs else "set logs in the cluster's file to see why"
-        )
-        return (
-            f"the jobs that Slurm started ended before they did anything; {where} "
-            "(often HALOS is not installed on the nodes, or they cannot reach this process over `interface`)"
-        )
-
-
-class NotTakenError(ClusterAwayError):
-    """Slurm does not take the job."""
-
-    def __init__(self, said: str) -> None:
-        super().__init__(said)
-        self.said = said
-
-    def __str__(self) -> str:
-        return f"Slurm does not take a job with what the cluster's file says: {self.said}"
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adapters.errors import MissingMetadataError, NotReadyError, StillWritingError
 from adapters.stores.errors import BesideRawDataError
+from flows.cluster_errors import ClusterAwayError
 from flows.ledger.errors import LedgerAwayError
-from flows.slurm import ClusterAwayError
 
 ASKED, RUNNING, DONE = "asked", "running", "done"
 WAITING, QUARANTINED, REFUSED = "waiting", "quarantined", "refused"

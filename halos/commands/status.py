@@ -19,7 +19,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("adapters.stores.errors", "BesideRawDataError", USAGE),
     ("adapters.errors", "UnknownAssumptionError", USAGE),
     ("adapters.errors", "NotReadyError", NOT_READY),
-    ("flows.slurm", "ClusterAwayError", NOT_READY),
+    ("flows.cluster_errors", "ClusterAwayError", NOT_READY),
     ("adapters.errors", "StillWritingError", NOT_READY),
     ("adapters.errors", "MissingMetadataError", MISSING),
     ("adapters.testing.template", "ScaffoldError", USAGE),

@@ -1,11 +1,16 @@
 """Streaming blocks: threads, local processes and an address give each block once, whatever the order."""
 
+import os
+
+import dask
 import dask.array as da
 import numpy as np
 import pytest
 from distributed import LocalCluster
 
+from flows.cluster_errors import WorkersLostError
 from flows.compute import Cluster, stream
+from flows.states import WAITING, state_of
 
 DATA = np.arange(7 * 3, dtype=float).reshape(7, 3)
 ARRAY = da.from_array(DATA, chunks=(2, 3)) + 1.0
@@ -55,3 +60,29 @@ def test_no_blocks_give_nothing():
     stream(ARRAY[:0], Cluster(), lambda _, block: rows.extend(block), input_bytes=0)
 
     assert rows == []
+
+
+def ends_its_process(block):
+    os._exit(1)
+
+
+def test_workers_that_die_are_a_fault_of_the_cluster_not_of_the_data():
+    deadly = da.zeros((2, 2)).map_blocks(ends_its_process, dtype=float, meta=np.zeros((0, 0)))
+    cluster = Cluster(kind="local", workers=1, threads_below_mib=0)
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        pytest.raises(WorkersLostError, match="memory") as told,
+    ):
+        stream(deadly, cluster, lambda *_: None, input_bytes=32)
+    assert state_of(told.value) == WAITING
+
+
+def test_a_worker_that_dies_as_it_starts_is_told_the_same_way(monkeypatch):
+    def dies(**_):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr("distributed.LocalCluster", dies)
+
+    with pytest.raises(WorkersLostError, match="Nanny"):
+        gathered(Cluster(kind="local", threads_below_mib=0))

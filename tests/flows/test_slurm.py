@@ -4,8 +4,8 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from flows.cluster_errors import JobsEndedError, NotTakenError, NoWorkersError
 from flows.compute import Cluster, stream
-from flows.slurm import JobsEndedError, NotTakenError, NoWorkersError
 from tests.slurm import slurm_node
 
 pytestmark = pytest.mark.slow
