@@ -525,12 +525,18 @@ def _metadata(
         raw={
             "data": {name: word for word, name in files.KINDS.items()}.get(kind, kind),
             "format": said.get("dataFormatVersion"),
-            "run": None if "runNumber" not in said else int(said["runNumber"]),
-            "proposal": None if "proposalNumber" not in said else int(said["proposalNumber"]),
+            "run": _number(said.get("runNumber")),
+            "proposal": _number(said.get("proposalNumber")),
             "detectors": [each.name for each in known],
             **more,
         },
     )
+
+
+def _number(said: Any) -> int | None:
+    """One number, as metadata state it; what is stated as several is not known."""
+    values = np.ravel(said) if said is not None else np.empty(0)
+    return int(values[0]) if values.size == 1 else None
 
 
 def _instrument(indices: list[FileIndex], known: list[Detector]) -> str | None:
