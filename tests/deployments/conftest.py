@@ -22,7 +22,7 @@ import pytest
 from adapters.testing import samples
 
 SECONDS_TO_START = 150
-SECONDS_TO_STOP = 60
+SECONDS_TO_STOP = 20
 
 
 @dataclass

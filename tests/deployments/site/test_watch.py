@@ -305,7 +305,7 @@ def test_the_command_ends_cleanly_when_it_is_stopped(facility, stop):
         if line.startswith("done"):
             break
     process.send_signal(stop)
-    rest = process.communicate(timeout=120)[1]
+    rest = process.communicate(timeout=30)[1]
 
     assert process.returncode == 130
     assert rest.endswith("stopped\n")
