@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from adapters.errors import NoSuchRunError
+from adapters.errors import AdapterError, NoSuchRunError, StillWritingError
 from adapters.model import Measurement, Readiness
 
 HEAD_BYTES = 4096
@@ -67,6 +67,17 @@ class Probe:
     def suffix(self) -> str:
         """The last extension in lower case, with its dot."""
         return self.path.suffix.lower()
+
+
+def ready_if(opens: Callable[[], object]) -> Readiness:
+    """Readiness of a run whose opening looks at all that is promised: whole if it opens."""
+    try:
+        opens()
+    except StillWritingError as error:
+        return Readiness.wait(str(error))
+    except AdapterError as error:
+        return Readiness.broken(str(error))
+    return Readiness.ready()
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from adapters.formats import hdf5
 from adapters.formats.nexus import Number, number, text
 from adapters.formats.q_unit import CANONICAL
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness, convert
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 RAW = "entry/flyScan"
@@ -48,11 +48,7 @@ class FlyScan:
         judged = hdf5.check(path)
         if judged != Readiness.ready():
             return judged
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Reflectivity over q, as the beamline reduced it."""

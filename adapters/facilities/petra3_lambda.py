@@ -13,6 +13,7 @@ import numpy as np
 
 from adapters.errors import AdapterError, LayoutError, StillWritingError
 from adapters.formats import hdf5, late
+from adapters.formats.by_path import state_of
 from adapters.formats.frames import SIGNED_SENTINELS, dataset
 from adapters.formats.nexus import Number, number, one_value, text
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
@@ -251,11 +252,7 @@ class Assembled:
         return chosen
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        states = [
-            (str(part.path), part.path.stat().st_mtime_ns, part.path.stat().st_size) for part in self.parts
-        ]
-        return (tuple(states), self.index.tobytes())
+        return (*(state_of(part.path) for part in self.parts), self.index.tobytes())
 
 
 def _mask(parts: Sequence[Part], canvas: Canvas) -> da.Array:

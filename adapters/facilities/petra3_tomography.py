@@ -14,6 +14,7 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError, NoSuchRunError, StillWritingError
 from adapters.facilities.petra3_beamtime import beamtime_of
 from adapters.formats import hdf5, late, tiff_header
+from adapters.formats.by_path import state_of
 from adapters.formats.images import ImageSource
 from adapters.formats.nexus import one_value
 from adapters.formats.projections import DARK, FLAT, PROJECTION, Stack, projections
@@ -248,9 +249,7 @@ class Images:
         return chosen
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        states = [Path(file).stat() for file in self.files]
-        return (self.files, tuple((state.st_mtime_ns, state.st_size) for state in states))
+        return tuple(map(state_of, self.files))
 
 
 def _value(file: h5py.File, place: str) -> float | None:

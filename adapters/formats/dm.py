@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError
+from adapters.errors import CorruptFileError, LayoutError
 from adapters.formats import dm_tags, microscope_axes
 from adapters.formats.dm_tags import Placed, Tags
 from adapters.formats.stacked import Stacked, plausible
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -81,11 +81,7 @@ class DigitalMicrograph:
 
     def check(self, path: Path) -> Readiness:
         """Whether all tags and arrays are within the file."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The signal with the most axes; plots that stand beside it as variables of their own."""

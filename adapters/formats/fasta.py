@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError
+from adapters.errors import CorruptFileError
 from adapters.formats import text
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 LETTERS = re.compile(r"^[A-Za-z*\-]+$")
@@ -32,11 +32,7 @@ class Fasta:
 
     def check(self, path: Path) -> Readiness:
         """Whether every sequence is made of letters. A cut file cannot be told from a shorter one."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Accession and sequence in one-letter code of each entry."""

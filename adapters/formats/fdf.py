@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats.blob import Blob, size_of
 from adapters.formats.volumes import stacked
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 MARK = b"#!/usr/local/fdf/startup"
@@ -39,11 +39,7 @@ class Fdf:
 
     def check(self, path: Path) -> Readiness:
         """Whether all points are there."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The image with echo time, repetition time and place."""

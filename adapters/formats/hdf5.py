@@ -23,6 +23,7 @@ from adapters.errors import (
     StillWritingError,
     TruncatedFileError,
 )
+from adapters.formats.by_path import state_of
 from adapters.model import Readiness
 
 if TYPE_CHECKING:
@@ -270,9 +271,4 @@ class FrameSource:
             return fast if fast is not None else np.asarray(dataset[key])
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        try:
-            state = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise NoSuchRunError(self.path) from error
-        return (self.path, self.name, state.st_mtime_ns, state.st_size)
+        return (*state_of(self.path), self.name)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError
+from adapters.errors import CorruptFileError, LayoutError
 from adapters.formats import text
 from adapters.formats.xml_text import root_of
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 UNITS = {
@@ -34,11 +34,7 @@ class IdXML:
 
     def check(self, path: Path) -> Readiness:
         """Whether the last element is closed."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """One row for each identified spectrum."""

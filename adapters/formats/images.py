@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from adapters.errors import AdapterError, CorruptFileError, NoSuchRunError, StillWritingError
 from adapters.formats import cbf_header, image_headers, pilatus_header, tiff_header
+from adapters.formats.by_path import FramesByPath
 from adapters.formats.frames import SIGNED_SENTINELS, dataset, located
 from adapters.formats.promise import Promise
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
@@ -84,33 +85,15 @@ def lazy(path: Path, promise: Promise) -> da.Array:
     return array
 
 
-class ImageSource:
-    """The frames of an image file by its path; slicing opens the file, decodes, and closes it again."""
+class ImageSource(FramesByPath):
+    """The frames of an image file."""
 
-    ndim = 3
-
-    def __init__(self, path: str, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
-        self.path, self.shape, self.dtype = path, shape, dtype
-
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        wanted = np.arange(self.shape[0])[first]
-        frames = _decoded(Path(self.path), [int(each) for each in np.atleast_1d(wanted)])
+    def read(self, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Decoded by the library that knows the format."""
+        frames = _decoded(Path(self.path), list(numbers))
         if frames.shape[1:] != self.shape[1:]:
             raise CorruptFileError(self.path, f"its frames are {frames.shape[1:]}, not {self.shape[1:]}")
-        stack = frames.astype(self.dtype, copy=False)
-        found = stack if np.ndim(wanted) else stack[0]
-        lead = (slice(None),) if np.ndim(wanted) else ()
-        chosen: np.ndarray[Any, Any] = found[(*lead, *rest)]
-        return chosen
-
-    def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        try:
-            state = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise NoSuchRunError(self.path) from error
-        return (self.path, state.st_mtime_ns, state.st_size)
+        return frames.astype(self.dtype, copy=False)
 
 
 def _decoded(path: Path, indices: list[int]) -> np.ndarray[Any, Any]:

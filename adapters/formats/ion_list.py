@@ -13,7 +13,7 @@ from adapters.errors import AdapterError, CorruptFileError, EmptyFileError, Layo
 from adapters.formats import text
 from adapters.formats.mass_spectrum import MZ
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 ZIP = b"PK\x03\x04"
@@ -117,11 +117,7 @@ class MassHistogram:
 
     def check(self, path: Path) -> Readiness:
         """Whether it can be read."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The histogram over mass."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, LayoutError, TruncatedFileError
+from adapters.errors import LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.formats.text import Floats, Table
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,11 +50,7 @@ class SpectrumText:
 
     def check(self, path: Path) -> Readiness:
         """Whether as many points are there as the header promises, and the last row is whole."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The spectrum as one scan of profile points."""

@@ -12,7 +12,7 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness, convert
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 BLOCK = re.compile(r"^\$([A-Z_]+):[ \t]*$", re.MULTILINE)
@@ -98,11 +98,7 @@ class SpectrumBlocks:
 
     def check(self, path: Path) -> Readiness:
         """Whether there are as many counts as the data block promises."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The counts by channel, with the energy of each where the file states a calibration."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import text
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 SECTION = re.compile(r"^\[(ZValue|FrameSet|MontSection) = (\d+)\]\s*$")
@@ -49,11 +49,7 @@ class Mdoc:
 
     def check(self, path: Path) -> Readiness:
         """Whether the last line ends and every line is of the format."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """One row for each section, of whatever kind; what stands before them in the metadata."""

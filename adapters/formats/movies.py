@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,10 @@ from adapters.errors import (
     CorruptFileError,
     LayoutError,
     MissingExtraError,
-    NoSuchRunError,
     TruncatedFileError,
 )
 from adapters.formats import microscope_axes, movie_notes, text, tiff_header
+from adapters.formats.by_path import FramesByPath
 from adapters.formats.stacked import plausible, readable
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
@@ -306,38 +306,21 @@ def _lazy(path: Path, pages: Pages) -> da.Array:
     return array
 
 
-class Frames:
-    """The frames of a movie by its path; slicing opens the file, decodes, and closes it again."""
+class Frames(FramesByPath):
+    """The frames of a movie."""
 
-    ndim = 3
-
-    def __init__(self, path: str, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> None:
-        self.path, self.shape, self.dtype = path, shape, dtype
-
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        wanted = np.arange(self.shape[0])[first]
-        found = np.empty((np.size(wanted), *self.shape[1:]), self.dtype)
+    def read(self, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Decoded one after the other: threads of the decoder would compete with those of dask."""
+        found = np.empty((len(numbers), *self.shape[1:]), self.dtype)
         with _opened(Path(self.path)) as file:
-            for place, number in enumerate(np.atleast_1d(wanted)):
-                frame = file.pages[int(number)].asarray(maxworkers=1)
+            for place, number in enumerate(numbers):
+                frame = file.pages[number].asarray(maxworkers=1)
                 if frame.shape != self.shape[1:]:
                     raise CorruptFileError(
                         self.path, f"frame {number} is {frame.shape}, not {self.shape[1:]}"
                     )
                 found[place] = frame
-        stack = found if np.ndim(wanted) else found[0]
-        lead = (slice(None),) if np.ndim(wanted) else ()
-        chosen: np.ndarray[Any, Any] = stack[(*lead, *rest)]
-        return chosen
-
-    def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        try:
-            state = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise NoSuchRunError(self.path) from error
-        return (self.path, state.st_mtime_ns, state.st_size)
+        return found
 
 
 TIFF_MOVIE, EER_MOVIE = TiffMovie(), EerMovie()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, NoSuchRunError, TruncatedFileError
+from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import mrc_fei, mrc_header, star
+from adapters.formats.by_path import state_of
 from adapters.formats.mrc_header import FOUR_BITS, Header
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
 from adapters.protocol import Confidence, Probe
@@ -236,12 +237,7 @@ class Sections:
         return pixels.reshape(stop - start, rows, -1)[:, :, :columns]
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        try:
-            state = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise NoSuchRunError(self.path) from error
-        return (self.path, state.st_mtime_ns, state.st_size)
+        return state_of(self.path)
 
 
 MRC = Mrc()

@@ -9,11 +9,11 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError
+from adapters.errors import CorruptFileError, LayoutError
 from adapters.formats import text
 from adapters.formats.xml_text import root_of
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 DONOR, ACCEPTOR, PAIR, SCAN = "MS:1002509", "MS:1002510", "MS:1002511", "MS:1000797"
@@ -42,11 +42,7 @@ class MzIdentML:
 
     def check(self, path: Path) -> Readiness:
         """Whether the last element is closed and every reference leads somewhere."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """One row for each pair: the residue of each peptide's link, numbered in its protein."""

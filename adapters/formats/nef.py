@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError
+from adapters.errors import CorruptFileError, LayoutError
 from adapters.formats import resonance
 from adapters.formats.nmr_star import NOTHING, entry, numbers, shifts
 from adapters.formats.resonance import SECONDS, UNITLESS
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 MARK = "nef_nmr_meta_data"
@@ -47,11 +47,7 @@ class Nef:
 
     def check(self, path: Path) -> Readiness:
         """Whether every loop is whole and every frame ends."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Shifts over "atom"; heights over "row" and "peak", each row a spectrum, in a series or in none."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, MissingExtraError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, MissingExtraError, TruncatedFileError
 from adapters.formats import text
 from adapters.formats.resonance import PPM, UNITLESS
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 # Tags that only this dictionary has, and those of the one before it.
@@ -40,11 +40,7 @@ class NmrStar:
 
     def check(self, path: Path) -> Readiness:
         """Whether every loop is whole and every frame ends."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """All assigned shifts; several lists stand one after the other, told apart by `shift_list`."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance, text
 from adapters.formats.resonance import PPM, UNITLESS
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 TAG = re.compile(r"^>\s*<([^>\n]+)>\s*$", re.MULTILINE)
@@ -34,11 +34,7 @@ class NmreData:
 
     def check(self, path: Path) -> Readiness:
         """Whether the record ends."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Shifts by the label of their atoms, and couplings between labels (Hz)."""
@@ -105,7 +101,7 @@ def _numbers(path: Path, words: list[str]) -> np.ndarray[tuple[int, ...], np.dty
     for word, value in zip(words, found, strict=True):
         if value is None:
             raise CorruptFileError(path, f"{word[:40]!r} stands where a number is due")
-    return resonance.finite(path, np.array(found, float), "its numbers")  # type: ignore[no-any-return]
+    return resonance.finite(path, np.array(found, float), "its numbers")
 
 
 def _said(path: Path, tags: dict[str, str]) -> dict[str, object]:

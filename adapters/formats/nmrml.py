@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance, text
 from adapters.formats.xml_text import root_of
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,11 +48,7 @@ class NmrMl:
 
     def check(self, path: Path) -> Readiness:
         """Whether the last element is closed and all points are there."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The decay on the scale of the spectrum beside it; the spectrum where there is no decay."""

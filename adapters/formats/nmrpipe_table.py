@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance, text
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 VARIABLES = re.compile(r"^VARS[ \t]+INDEX\b(?=[^\n]*\bX_PPM\b).*$", re.MULTILINE)
@@ -34,11 +34,7 @@ class PipeTable:
 
     def check(self, path: Path) -> Readiness:
         """Whether every line is whole."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Heights (row, peak), one row for each spectrum of a series; the fast axis is the last."""

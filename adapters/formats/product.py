@@ -16,7 +16,7 @@ from adapters.formats import hdf5
 from adapters.formats.labelled import read_group, write_group
 from adapters.model import TECHNIQUES, Measurement, Metadata, Provenance, Readiness, violations
 from adapters.model.technique import PRODUCT_SIGNAL
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,11 +73,7 @@ class ProductReader:
 
     def check(self, path: Path) -> Readiness:
         """Whether it can be read."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The default table as a measurement of its technique."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from adapters.model import Flag
 if TYPE_CHECKING:
     import xarray as xr
 
+Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 ARBITRARY = {"units": "arbitrary"}
 PPM = {"units": "ppm"}
 UNITLESS = {"units": "dimensionless"}
@@ -99,7 +100,7 @@ def peaks(heights: Any, position: Any, names: Any, errors: Any = None) -> xr.Dat
     return data
 
 
-def finite(path: Path, values: Any, what: str = "its intensities") -> Any:
+def finite(path: Path, values: Array, what: str = "its intensities") -> Array:
     """The values, or an error where some are no numbers."""
     if not np.isfinite(values).all():
         raise CorruptFileError(path, f"{what} hold what is no number")

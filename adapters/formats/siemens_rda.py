@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats.blob import size_of
 from adapters.formats.siemens_voxel import voxel_affine
 from adapters.formats.volumes import decays
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 BEGIN, END = b">>> Begin of header <<<", b">>> End of header <<<"
@@ -33,11 +33,7 @@ class Rda:
 
     def check(self, path: Path) -> Readiness:
         """Whether all points are there."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The decay with its times, frequency and voxel."""

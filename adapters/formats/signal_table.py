@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, TruncatedFileError
+from adapters.errors import CorruptFileError, TruncatedFileError
 from adapters.formats import text
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 COLUMNS = ("label", "FA", "TR", "s")
@@ -32,11 +32,7 @@ class SignalTable:
 
     def check(self, path: Path) -> Readiness:
         """Whether every line is whole."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Signals (volume, voxel) with flip angle and repetition time of each volume."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance, text
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 HEAD = re.compile(r"^\s*Assignment\s+w1\s+w2\b.*$", re.MULTILINE)
@@ -32,11 +32,7 @@ class SparkyList:
 
     def check(self, path: Path) -> Readiness:
         """Whether every line is whole."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """One row of heights, the axes in the order of the file."""

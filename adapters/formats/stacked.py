@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapters.errors import CorruptFileError, EmptyFileError, LayoutError, NoSuchRunError, TruncatedFileError
+from adapters.formats.by_path import FramesByPath
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -18,19 +19,16 @@ BLOCK_BYTES = 64 * 2**20
 MOST_FRAMES, MOST_PIXELS = 2**26, 2**31
 
 
-class Stacked:
-    """Frames by path and place; slicing opens the file, reads, and closes it again.
+class Stacked(FramesByPath):
+    """Frames by path and place.
 
     `starts` (n,) are bytes from the beginning of the file; frame `i` has the shape
     `frame` and the type `dtype`, and ends where its bytes end.
     """
 
     def __init__(self, path: Path, starts: np.ndarray[Any, Any], frame: Sequence[int], dtype: str) -> None:
-        self.path, self.starts = str(path), starts
-        self.frame, self.stored = tuple(frame), np.dtype(dtype)
-        self.shape = (len(starts), *self.frame)
-        self.dtype = self.stored.newbyteorder("=")
-        self.ndim = len(self.shape)
+        self.starts, self.frame, self.stored = starts, tuple(frame), np.dtype(dtype)
+        super().__init__(path, (len(starts), *self.frame), self.stored.newbyteorder("="))
 
     @property
     def frame_bytes(self) -> int:
@@ -42,30 +40,21 @@ class Stacked:
         """The byte after the last frame."""
         return int(self.starts.max(initial=0)) + self.frame_bytes
 
-    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
-        first, *rest = key if isinstance(key, tuple) else (key,)
-        wanted = np.arange(self.shape[0])[first]
-        found = np.empty((np.size(wanted), *self.frame), self.dtype)
+    def read(self, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
+        """As they are stored, in the byte order of this machine."""
+        found = np.empty((len(numbers), *self.frame), self.dtype)
         with Path(self.path).open("rb") as file:
-            for place, number in enumerate(np.atleast_1d(wanted)):
+            for place, number in enumerate(numbers):
                 file.seek(int(self.starts[number]))
                 data = file.read(self.frame_bytes)
                 if len(data) != self.frame_bytes:
                     raise TruncatedFileError(self.path, f"frame {number} is not whole")
                 found[place] = np.frombuffer(data, self.stored).reshape(self.frame)
-        stack = found if np.ndim(wanted) else found[0]
-        lead = (slice(None),) if np.ndim(wanted) else ()
-        chosen: np.ndarray[Any, Any] = stack[(*lead, *rest)]
-        return chosen
+        return found
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        # A file that changed is another array: dask must not reuse its blocks.
-        try:
-            state = Path(self.path).stat()
-        except FileNotFoundError as error:
-            raise NoSuchRunError(self.path) from error
         places = (int(self.starts[0]), self.end) if len(self.starts) else ()
-        return (self.path, state.st_mtime_ns, state.st_size, *places, self.shape, self.stored.str)
+        return (*super().__dask_tokenize__(), *places, self.shape, self.stored.str)
 
     def lazy(self) -> da.Array:
         """All frames as a dask array of blocks of whole frames."""

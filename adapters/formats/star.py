@@ -16,7 +16,7 @@ from adapters.errors import AdapterError, CorruptFileError, LayoutError, Truncat
 from adapters.formats import text
 from adapters.formats.text import impersonal
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,11 +90,7 @@ class Star:
 
     def check(self, path: Path) -> Readiness:
         """Whether every row is whole, and the last line ends."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """All tables: numbers where a column holds only numbers, text else."""

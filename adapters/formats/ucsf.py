@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.errors import AdapterError, CorruptFileError, LayoutError, TruncatedFileError
+from adapters.errors import CorruptFileError, LayoutError, TruncatedFileError
 from adapters.formats import resonance
 from adapters.formats.blob import size_of
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 MAGIC = b"UCSF NMR\0\0"
@@ -51,11 +51,7 @@ class Ucsf:
 
     def check(self, path: Path) -> Readiness:
         """Whether all tiles are there."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """The plane, its slow axis first."""

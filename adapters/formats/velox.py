@@ -13,7 +13,7 @@ import numpy as np
 from adapters.errors import AdapterError, CorruptFileError, LayoutError
 from adapters.formats import hdf5, microscope_axes, text
 from adapters.model import Flag, Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,11 +53,7 @@ class Velox:
         found = hdf5.check(path)
         if found.reason:
             return found
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Images of the commonest shape by name, and spectra beside them."""

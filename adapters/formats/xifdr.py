@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.errors import AdapterError
 from adapters.formats import table_text
 from adapters.model import Measurement, Metadata, Provenance, Readiness
-from adapters.protocol import Confidence, Probe
+from adapters.protocol import Confidence, Probe, ready_if
 
 VERSION = "1"
 MARKS = ("PepSeq1", "PepSeq2", "LinkPos1", "ProteinLinkPos1", "Crosslinker", "fdr")
@@ -48,11 +47,7 @@ class XiFdr:
 
     def check(self, path: Path) -> Readiness:
         """Whether every row is whole."""
-        try:
-            self.open(path)
-        except AdapterError as error:
-            return Readiness.broken(str(error))
-        return Readiness.ready()
+        return ready_if(lambda: self.open(path))
 
     def open(self, path: Path) -> Measurement:
         """Every match; `decoy` tells those that only measure how often chance succeeds."""

@@ -194,6 +194,11 @@ def _another_process() -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-c", SUM_THERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    atexit.register(process.wait)
-    atexit.register(process.kill)
+    atexit.register(_ended, process)
     return process
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    # Leaving the block closes its pipes and waits for it.
+    with process:
+        process.kill()

@@ -119,14 +119,14 @@ def _joined(fitted: dict[str, Fitted], steady: dict[str, xr.Dataset]) -> xr.Data
 
 
 def _proton(parameters: TumblingParameters, fitted: dict[str, Fitted], runs: list[Measurement]) -> float:
-    said = {each.proton_mhz for each in fitted.values()} - {None}
+    said = sorted(each.proton_mhz for each in fitted.values() if each.proton_mhz is not None)
     if parameters.proton_mhz is not None:
         return parameters.proton_mhz
-    if len(said) > 1 and max(said) - min(said) > 1e-3 * max(said):  # type: ignore[type-var, operator]
-        raise ResonanceError(f"R1 and R2 were measured at {sorted(said)} MHz, which is no one field")  # type: ignore[type-var]
+    if said and said[-1] - said[0] > 1e-3 * said[-1]:
+        raise ResonanceError(f"R1 and R2 were measured at {said} MHz, which is no one field")
     if not said:
         raise MissingMetadataError("proton_mhz", runs[0].metadata.source, "tumbling.proton_mhz")
-    return float(max(said))  # type: ignore[arg-type, type-var]
+    return said[-1]
 
 
 def _solve(table: xr.Dataset, proton: float, parameters: TumblingParameters) -> None:
