@@ -15,12 +15,12 @@ from typing import Any
 
 from deployments.site.errors import SiteFaultsError, WatchedAlreadyError
 from deployments.site.found import Run, found
-from deployments.site.hand import Hand
+from deployments.site.hand import BenchDiedError, Hand
 from deployments.site.kept import Kept, Notes, notes_of, told
 from deployments.site.policy import Leave
 from deployments.site.rules import Rules, rules_of
 from deployments.site.site import Site
-from deployments.site.turn import SECONDS_TO_JUDGE, Say, Turn, around, asked
+from deployments.site.turn import MOST_CRASHES, SECONDS_TO_JUDGE, Say, Turn, around, asked
 from flows.ledger.errors import LedgerAwayError
 from flows.ledger.ledger import ledger_of
 from flows.ledger.requests import Request
@@ -93,10 +93,22 @@ def rule_faults(site: Site, rules: Rules, hand: Hand) -> list[str]:
         if rule.recipe is None:
             continue
         pair = [str(site.folder)] if rule.buffer else []
-        said = hand.ask(asked(site, rule, [], pair, "check"), SECONDS_TO_JUDGE)
-        if not said.get("ready"):
-            faults.append(f"rule {number}: {said['reason']}; correct watch.yaml")
+        if fault := _fault(hand, asked(site, rule, [], pair, "check")):
+            faults.append(f"rule {number}: {fault}")
     return faults
+
+
+def _fault(hand: Hand, question: dict[str, Any]) -> str | None:
+    died = ""
+    # A machine short of memory may end the process once; a recipe that crashes it does so again.
+    for _ in range(MOST_CRASHES):
+        try:
+            said = hand.ask(question, SECONDS_TO_JUDGE)
+        except BenchDiedError as error:
+            died = str(error)
+        else:
+            return None if said.get("ready") else f"{said['reason']}; correct watch.yaml"
+    return f"while {question['recipe']} was loaded, {died}, {MOST_CRASHES} times; see bench.log"
 
 
 @dataclass

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from flows.interrupts import interrupt_in
 from flows.ledger.errors import LedgerAwayError, LedgerError, LedgerPlaceError, NoDriverError
 from flows.ledger.filesystem import shared
 
@@ -111,8 +112,12 @@ def begun(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(reads=reads) as connection, connection.begin():
             yield connection
-    except DBAPIError as error:
-        raise translated(engine, error) from error
+    except (AssertionError, DBAPIError) as error:
+        if interrupt := interrupt_in(error):
+            raise interrupt from None
+        if isinstance(error, DBAPIError):
+            raise translated(engine, error) from error
+        raise
 
 
 def now(connection: Connection) -> float:

@@ -27,6 +27,8 @@ class Command(Protocol):
         """Do it; errors are raised, not printed."""
 
 
+# As a shell says of a command that Ctrl-C ended.
+STOPPED = 130
 COMMANDS: tuple[Command, ...] = (demo, adapters, inspect, reduce, fuse, run, verify, ledger, serve, site, key)
 
 
@@ -42,8 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.command.run(args, output))
     except KeyboardInterrupt:
-        output.say("stopped")
-        return 130
+        return _stopped(output)
     except BrokenPipeError:
         # Who read our output (head, a pager) has seen enough. What was done stays done, and
         # Python must not complain about the pipe once more when it ends.
@@ -53,7 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, output)
 
 
+def _stopped(output: Output) -> int:
+    output.say("stopped")
+    return STOPPED
+
+
 def _failed(error: Exception, output: Output) -> int:
+    from flows.interrupts import interrupt_in
+
+    # Libraries that are interrupted in the middle of something may complain in words of their own.
+    if interrupt_in(error):
+        return _stopped(output)
     status = status_of(error)
     output.error(error, status)
     return status

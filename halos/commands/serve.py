@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halos.commands.output import Output, table
 from halos.commands.settings import UsageError
 from halos.commands.status import DONE
+from halos.commands.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from deployments.hub import Hub
@@ -77,23 +75,6 @@ def _serve(args: argparse.Namespace, output: Output) -> None:
             up.wait()
         finally:
             output.say("stopping the worker, then the server ...")
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM interrupts like Ctrl-C; once stopping has begun, further ones do not cut it short."""
-
-    def interrupt(*_: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def lines(hub: Hub) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halos.commands.output import Output, table
-from halos.commands.serve import stopped_by_signals
 from halos.commands.status import BROKEN, DONE, MISSING, NOT_READY
+from halos.commands.stopping import stopped_by_signals
 
 if TYPE_CHECKING:
     from deployments.site.site import Site

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from halos.commands.output import Output
-from halos.commands.serve import stopped_by_signals
 from halos.commands.status import DONE
+from halos.commands.stopping import stopped_by_signals
 
 NAME = "worker"
 HELP = "work for the hub, by the rules in policy.yaml, until interrupted"

@@ -13,7 +13,7 @@ from adapters.testing.beamline_hdf5 import write_exchange
 from adapters.testing.hdf5_images import write_dectris
 from adapters.testing.images import held_open
 from adapters.testing.samples import sphere_curve, write_ascii
-from halos.commands import main
+from halos.commands import adapters, main
 from halos.commands.status import rows_exist, status_of
 
 FRAMES = np.arange(4 * 6 * 8, dtype="u4").reshape(4, 6, 8)
@@ -240,3 +240,17 @@ def test_a_reader_that_has_seen_enough_is_no_fault():
         )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interrupt_that_a_library_complains_about_stops_the_command(monkeypatch, capsys):
+    def interrupted(args, output):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            # As a library does that is left in the middle of something.
+            assert args is None
+
+    monkeypatch.setattr(adapters, "run", interrupted)
+
+    assert main(["adapters"]) == 130
+    assert capsys.readouterr().err == "stopped\n"

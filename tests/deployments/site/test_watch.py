@@ -292,6 +292,34 @@ def test_a_process_that_dies_in_a_run_is_begun_anew_and_in_the_end_the_run_is_pu
     assert "SIGKILL, 3 times" in states[-1].reason
 
 
+def killed_before(monkeypatch, hand, times):
+    """Kill the process as often before it is asked; how often it was asked."""
+    ask, asked = hand.ask, []
+
+    def killing(*question):
+        asked.append(question)
+        if len(asked) <= times:
+            hand.begin()
+            os.kill(hand._process.pid, signal.SIGKILL)
+        return ask(*question)
+
+    monkeypatch.setattr(hand, "ask", killing)
+    return asked
+
+
+def test_a_process_that_dies_while_rules_are_checked_is_begun_again(facility, monkeypatch):
+    asked = killed_before(monkeypatch, facility.hand, times=2)
+    assert rule_faults(facility.site, rules_of(facility.site), facility.hand) == []
+    assert len(asked) == 3
+
+
+def test_a_process_that_always_dies_while_rules_are_checked_is_told(facility, monkeypatch):
+    asked = killed_before(monkeypatch, facility.hand, times=9)
+    (fault,) = rule_faults(facility.site, rules_of(facility.site), facility.hand)
+    assert fault.startswith("rule 1: while saxs was loaded, its process was ended by SIGKILL, 3 times")
+    assert len(asked) == 3
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_ends_cleanly_when_it_is_stopped(facility, stop):
     facility.curve("one.dat")
@@ -307,7 +335,7 @@ def test_the_command_ends_cleanly_when_it_is_stopped(facility, stop):
     process.send_signal(stop)
     rest = process.communicate(timeout=30)[1]
 
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert rest.endswith("stopped\n")
     assert facility.ledger.requests(states=[RUNNING]) == []
     assert "Traceback" not in "".join(heard)

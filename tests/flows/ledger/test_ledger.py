@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import RootTransaction, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from flows.ledger.database import kept_apart, place_of
@@ -234,3 +234,21 @@ def test_a_database_that_is_killed_loses_nothing(postgres):
 
     assert ledger.get("abc1").state == DONE
     assert [each["commits"] for each in ledger.products()] == [1]
+
+
+def test_an_interrupt_in_the_middle_of_a_commit_is_an_interrupt(kept, monkeypatch):
+    ledger, leave = kept.ledger, RootTransaction._deactivate_from_connection
+    interrupts = [KeyboardInterrupt()]
+
+    def interrupted(transaction):
+        # As Ctrl-C does that comes just as the commit has been made.
+        if interrupts:
+            raise interrupts.pop()
+        leave(transaction)
+
+    asked(ledger, "abc1")
+    monkeypatch.setattr(RootTransaction, "_deactivate_from_connection", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.requests()
+
+    assert [each.id for each in ledger.requests()] == ["abc1"]
