@@ -135,6 +135,40 @@ def write_dynamx(path: Path, rows: Sequence[tuple[int, int, str, str, float, flo
     return path
 
 
+HXMS_HEAD = (
+    "HEADER       HX/MS DATA FORMAT v1.0 2026-01-31\nHEADER       Hydrogen Exchange Mass Spectrometry Data\n"
+    "METADATA     PROTEIN_SEQUENCE      {sequence}\nMETADATA     PROTEIN_NAME          Protein\n"
+    "METADATA     PROTEIN_STATE         {state}\nMETADATA     TEMPERATURE(K)        293.0\n"
+    "METADATA     pH(READ)              7.0\nMETADATA     D2O_SATURATION        0.9\n"
+)
+
+
+def write_hxms(
+    path: Path,
+    rows: Sequence[tuple[int, int, int, float, float]],
+    sequence: str = "MTFQIQRIYPEPTIDEK",
+    state: str = "apo",
+    forms: Sequence[tuple[str, str]] = (),
+) -> Path:
+    """Rows of start, end, replicate, exposure (s) and uptake (Da), in the widths that PFLink writes.
+
+    `forms` has for each row its population and the number of its modification, A and 0000 by default.
+    """
+    named = list(forms) or [("A", "0000")] * len(rows)
+    lines = [
+        f"{'TP':<12}{index:<8}{population:<6}{start:<7}{end:<7}{replicate:<5}{modification:<8}"
+        f"{exposure:<16.6e}{uptake:<9.2f}"
+        for index, ((start, end, replicate, exposure, uptake), (population, modification)) in enumerate(
+            zip(rows, named, strict=True), start=1
+        )
+    ]
+    title = "TITLE_TP    INDEX   MOD   START  END    REP  PTM_ID  TIME(Sec)       UPTAKE   ENVELOPE"
+    modifications = ["TITLE_PTM   PTM_ID  CONTENT", "PTM         0000    nan", "PTM         0001    Phospho"]
+    head = HXMS_HEAD.format(sequence=sequence, state=state)
+    path.write_text(head + "\n".join([title, *lines, *modifications]) + "\n")
+    return path
+
+
 XIFDR_HEAD = (
     "PSMID,run,scan,exp charge,exp m/z,exp mass,match mass,Protein1,Protein2,PepSeq1,PepSeq2,LinkPos1,"
     "ProteinLinkPos1,ProteinLinkPos2,Crosslinker,CrosslinkerModMass,Score,isDecoy,fdr"
@@ -209,6 +243,7 @@ GALLERY: dict[str, Callable[[Path], Path]] = {
     "imzml_continuous": lambda folder: write_imzml(folder / "a.imzML", PIXELS, continuous=True),
     "bruker_tsf": lambda folder: write_tsf(folder / "a.d", {(1, 1): ([50.0, 900.0], [3.0, 4.0])}),
     "dynamx": lambda folder: write_dynamx(folder / "a.csv", EXCHANGED),
+    "hxms": lambda folder: write_hxms(folder / "a.hxms", [(9, 17, 1, 60.0, 3.1), (9, 17, 1, np.inf, 4.2)]),
     "xifdr": lambda folder: write_xifdr(folder / "a.csv", [("A", 1, "B", 2, False), ("A", 3, "B", 4, True)]),
     "mzidentml": lambda folder: write_mzidentml(folder / "a.mzid"),
     "idxml": lambda folder: write_idxml(folder / "a.idXML", [("PEPTIDEK", 2, 464.25, 2321.5)]),

@@ -25,7 +25,7 @@ def exchange(runs: Sequence[Measurement], parameters: ExchangeParameters) -> Red
     """Mean uptake by state and time, back exchange, and the difference of every state to the reference."""
     rows = _joined(runs)
     states = list(dict.fromkeys(rows["state"].values.tolist()))
-    control, flags = _control(states, parameters)
+    control, flags = _control(rows, states, parameters)
     compared = [each for each in states if each != control]
     if not compared:
         raise SpectrumError("no state but the control is in the tables", "Give the table of a state")
@@ -45,16 +45,52 @@ def _joined(runs: Sequence[Measurement]) -> xr.Dataset:
     for run in runs:
         if absent := [name for name in COLUMNS if name not in run.data]:
             raise SpectrumError(f"{run.provenance.path} is no table of uptakes: it lacks {', '.join(absent)}")
-    return xr.concat([run.data[list(COLUMNS)] for run in runs], dim="row")
+    return xr.concat([averaged(run.data)[list(COLUMNS)] for run in runs], dim="row")
 
 
-def _control(states: list[str], parameters: ExchangeParameters) -> tuple[str | None, tuple[Flag, ...]]:
+def averaged(rows: xr.Dataset) -> xr.Dataset:
+    """Replicates of a peptide and time as their mean, with their standard deviation for error.
+
+    That is what vendors' tables state too. What was measured once has the pooled
+    deviation of all that were repeated; where nothing was, errors are NaN.
+    """
+    if "replicate" not in rows:
+        return rows
+    names = ("state", "start", "end", "sequence", "exposure")
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for index, key in enumerate(zip(*(rows[name].values.tolist() for name in names), strict=True)):
+        groups.setdefault(key, []).append(index)
+    first = rows.isel(row=[members[0] for members in groups.values()])
+    uptakes = [rows["uptake"].values[members] for members in groups.values()]
+    # The sample before exchange is zero by definition: its replicates say nothing of their spread.
+    exposed = first["exposure"].values > 0
+    pooled = _pooled([each for each, there in zip(uptakes, exposed, strict=True) if there])
+    errors = [each.std(ddof=1) if len(each) > 1 else pooled for each in uptakes]
+    return first.assign(
+        uptake=("row", np.array([each.mean() for each in uptakes]), DALTON),
+        uptake_errors=("row", np.where(exposed, errors, 0.0), DALTON),
+    )
+
+
+def _pooled(samples: Sequence[Floats]) -> float:
+    freedom = sum(len(each) - 1 for each in samples)
+    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in samples)
+    return float(np.sqrt(squares / freedom)) if freedom else float("nan")
+
+
+def _control(
+    rows: xr.Dataset, states: list[str], parameters: ExchangeParameters
+) -> tuple[str | None, tuple[Flag, ...]]:
     if parameters.control is not None:
         if parameters.control not in states:
             raise SpectrumError(
                 f"no state is called {parameters.control!r}", f"There are {', '.join(states)}"
             )
         return parameters.control, ()
+    for state in states:
+        # Exchanged for ever: the file itself says that this is the control.
+        if np.isinf(_of(rows, state)["exposure"].values).all():
+            return state, ()
     named = [each for each in states if CONTROL.search(each)]
     if len(named) == 1:
         told = f"{named[0]!r} is taken for the fully deuterated control by its name"
@@ -119,9 +155,8 @@ def _uptakes(rows: xr.Dataset, states: list[str], full: dict[tuple[int, int, str
             mean, error = float(uptake.mean()), float(np.sqrt((errors**2).sum()) / len(uptake))
             means.append((state, time, mean, error, len(uptake)))
             if time > 0:
-                told = (f"mean of {len(uptake)} peptides, replicate errors, back exchange not corrected",)
-                method = f"{state}, {time:g} min"
-                findings.append(Finding("deuterium_uptake", mean, error, "Da", method, told))
+                told = (f"mean of {len(uptake)} peptides", "back exchange not corrected")
+                findings.append(_finding(mean, error, f"{state}, {time:g} min", told))
         keys = _keys(of_state)
         share = np.array([full.get(key, np.nan) for key in keys])
         for name, values in {
@@ -150,6 +185,12 @@ def _uptakes(rows: xr.Dataset, states: list[str], full: dict[tuple[int, int, str
     return Reduced(tuple(findings), tuple(flags), {"uptake": table}, facts)
 
 
+def _finding(mean: float, error: float, method: str, told: tuple[str, ...]) -> Finding:
+    known = bool(np.isfinite(error))
+    said = (*told, "replicate errors only" if known else "nothing was repeated, so errors are not known")
+    return Finding("deuterium_uptake", mean, error if known else None, "Da", method, said)
+
+
 def _back_exchange(rows: xr.Dataset, full: dict[tuple[int, int, str], float]) -> dict[str, float]:
     """Share of exchangeable amides that the control lost, by peptide; labelling below 100 % is in it."""
     amides = dict(zip(_keys(rows), rows["exchangeable"].values, strict=True))
@@ -174,16 +215,15 @@ def _difference(rows: xr.Dataset, reference: str, state: str, parameters: Exchan
     change, error = there["difference"].values, there["difference_errors"].values
     mean, spread = float(change.mean()), float(np.sqrt((error**2).sum()) / len(change))
     sure = np.abs(change) > parameters.significance * error
-    told = (f"mean over {len(change)} peptides that both states have", "replicate errors only")
+    told = (f"mean over {len(change)} peptides that both states have",)
     method = f"{state} less {reference}, {chosen:g} min"
     order = np.argsort(-np.abs(change))[:5]
     listed = ", ".join(
         f"{there['start'].values[i]:.0f}-{there['end'].values[i]:.0f} {change[i]:+.2f} Da" for i in order
     )
-    said = (
-        f"{int(sure.sum())} of {len(change)} peptides differ between {state} and {reference}; most: {listed}"
-    )
-    finding = Finding("deuterium_uptake", mean, spread, "Da", method, told)
+    number = f"{int(sure.sum())} of {len(change)}" if np.isfinite(error).all() else "an unknown number of"
+    said = f"{number} peptides differ between {state} and {reference}; most: {listed}"
+    finding = _finding(mean, spread, method, told)
     facts = {
         "difference_exposure_min": float(chosen),
         "shared_peptides": len(change),

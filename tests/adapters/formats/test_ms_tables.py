@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from adapters.errors import CorruptFileError, LayoutError
+from adapters.errors import AdapterError, CorruptFileError, LayoutError
 from adapters.formats.dynamx import DYNAMX
 from adapters.formats.fasta import FASTA
+from adapters.formats.hxms import HXMS
 from adapters.formats.idxml import IDXML
 from adapters.formats.imzml import IMZML
 from adapters.formats.ion_list import IONS, MASSES
@@ -111,6 +114,48 @@ class TestDynamX(AdapterConformance):
         rows = [(1, 5, "PEPTI", "wild", time, time * 2, 0.1) for time in (0.0, 1.0, 10.0)]
         path = writers.write_dynamx(tmp_path / "states.csv", rows)
         return Sample(path, {"row": 3}, {"uptake": 22.0, "exposure": 11.0})
+
+
+class TestHxms(AdapterConformance):
+    @pytest.fixture
+    def adapter(self):
+        return HXMS
+
+    @pytest.fixture
+    def sample(self, tmp_path):
+        rows = [(1, 5, 1, 0.0, 0.0), (1, 5, 1, 60.0, 2.0), (1, 5, 2, 60.0, 2.5), (6, 12, 1, 600.0, 1.25)]
+        path = writers.write_hxms(tmp_path / "apo.hxms", rows)
+        return Sample(path, {"row": 4}, {"uptake": 5.75, "exposure": 12.0, "exchangeable": 4 * 3 + 4})
+
+
+def test_hxms_tells_forms_of_a_peptide_and_the_control_apart(tmp_path):
+    rows = [(1, 5, 1, 60.0, 2.0), (1, 5, 1, 60.0, 0.5), (1, 5, 1, 60.0, 1.0), (1, 5, 1, np.inf, 3.5)]
+    forms = [("A", "0000"), ("B", "0000"), ("A", "0001"), ("A", "0000")]
+    run = HXMS.open(writers.write_hxms(tmp_path / "apo.hxms", rows, forms=forms))
+
+    named = ["MTFQI", "MTFQI (population B)", "MTFQI [Phospho]", "MTFQI"]
+    assert run.data["sequence"].values.tolist() == named
+    assert run.data["state"].values.tolist() == ["apo", "apo", "apo", "fully deuterated"]
+    assert (run.metadata.temperature_k, run.metadata.raw["d2o_fraction"]) == (293.0, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("v1.0", "v2.0", "v1."),
+        ("METADATA     PROTEIN_STATE         apo\n", "", "no PROTEIN_STATE"),
+        ("TITLE_TP    INDEX", "TITLE_TP    NUMBER", "TITLE_TP"),
+        ("2.00", "lots", "UPTAKE"),
+        ("MTFQIQRIYPEPTIDEK", "MTF", "sequence of 3 residues"),
+        ("PTM         0000    nan\nPTM         0001    Phospho\n", "", "modifications"),
+    ],
+)
+def test_hxms_that_does_not_say_what_it_must_is_refused(tmp_path, old, new, said):
+    path = writers.write_hxms(tmp_path / "apo.hxms", [(1, 5, 1, 60.0, 2.0)])
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(AdapterError, match=re.escape(said)):
+        HXMS.open(path)
 
 
 class TestXiFdr(AdapterConformance):

@@ -14,7 +14,7 @@ from tasks.common.kernels.extraction import current_near, raster, totals
 from tasks.ms.crosslinks import Model, crosslinks
 from tasks.ms.detection import charge_detection
 from tasks.ms.errors import SpectrumError
-from tasks.ms.exchange import exchange
+from tasks.ms.exchange import averaged, exchange
 from tasks.ms.kernels.charges import PROTON
 from tasks.ms.kernels.ions import histogram, modes
 from tasks.ms.parameters import CrosslinkParameters, DetectionParameters, ExchangeParameters
@@ -116,6 +116,50 @@ def test_without_a_control_back_exchange_stays_unknown(tmp_path):
 
     assert "back_exchange_unknown" in {flag.code for flag in found.flags}
     assert np.isnan(found.tables["uptake"]["fraction"].values).all()
+
+
+def exchanged(tmp_path, name, gain, replicates=(0.9, 1.1)):
+    rows = [(1, 9, 0, 0.0, 0.0), (10, 15, 0, 0.0, 0.0)]
+    for start, end in ((1, 9), (10, 15)):
+        rows += [(start, end, k, 60.0, gain * each) for k, each in enumerate(replicates)]
+        rows.append((start, end, 0, np.inf, 4.0))
+    path = writers.write_hxms(tmp_path / f"{name}.hxms", rows, sequence="AAAAAAAAAGGGGGG", state=name)
+    return open_run(path)
+
+
+def test_replicates_are_averaged_and_an_endless_exposure_is_the_control(tmp_path):
+    runs = [exchanged(tmp_path, "wild", 1.0), exchanged(tmp_path, "mutant", 2.0)]
+    found = exchange(runs, ExchangeParameters())
+    values = {each.method: (each.value, each.uncertainty) for each in found.findings}
+
+    # Two replicates of 0.9 and 1.1 deviate by 0.1 times the root of two; the mean is of two peptides.
+    assert values["wild, 1 min"] == pytest.approx((1.0, 0.1))
+    assert values["mutant, 1 min"] == pytest.approx((2.0, 0.2))
+    assert values["mutant less wild, 1 min"] == pytest.approx((1.0, 0.05**0.5))
+    assert found.facts["back_exchange"]["highest"] == pytest.approx(1 - 4 / 8)
+    assert np.nanmax(found.tables["uptake"]["fraction"].values) == pytest.approx(0.5)
+    assert "control_by_name" not in {flag.code for flag in found.flags}
+
+
+def test_what_was_never_repeated_has_no_error_and_says_so(tmp_path):
+    runs = [
+        exchanged(tmp_path, name, gain, replicates=(1.0,)) for name, gain in (("wild", 1.0), ("mutant", 2.0))
+    ]
+    found = exchange(runs, ExchangeParameters())
+
+    assert [each.uncertainty for each in found.findings] == [None] * 3
+    assert all("nothing was repeated, so errors are not known" in each.assumptions for each in found.findings)
+    (differs,) = (flag.message for flag in found.flags if flag.code == "uptake_differs")
+    assert differs.startswith("an unknown number of peptides differ")
+
+
+def test_what_was_repeated_lends_its_deviation_to_what_was_not(tmp_path):
+    rows = [(1, 9, 0, 60.0, 0.9), (1, 9, 1, 60.0, 1.1), (10, 15, 0, 60.0, 2.0)]
+    path = writers.write_hxms(tmp_path / "wild.hxms", rows, sequence="AAAAAAAAAGGGGGG")
+    table = averaged(open_run(path).data)
+
+    assert table["uptake"].values == pytest.approx([1.0, 2.0])
+    assert table["uptake_errors"].values == pytest.approx([0.02**0.5] * 2)
 
 
 @pytest.fixture
