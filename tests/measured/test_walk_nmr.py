@@ -184,7 +184,9 @@ def test_peaks_of_sod1_are_where_its_table_has_them(measured):
         row = int(np.abs(plane.data["shift_1"].values - places[nearest, 0]).argmin())
         column = int(np.abs(plane.data["shift_2"].values - places[nearest, 1]).argmin())
         assert values[row - 1 : row + 2, column - 1 : column + 2].max() == pytest.approx(top, abs=1)
-        # The table has heights at fixed places, a list those of the tops nearby.
+        # The table has heights at the points of the grid next to its places, a list those of tops nearby.
+        there = plane.data["intensity"].sel(shift_1=nitrogen, shift_2=proton, method="nearest")
+        assert float(there) == pytest.approx(published, rel=1e-6)
         assert float(found["height"].values[0, nearest]) == pytest.approx(published, rel=0.12)
 
 
