@@ -17,6 +17,8 @@ def test_a_signed_request_is_reduced_at_the_site(place):
     assert (place.site.results / said["product"] / "manifest.json").exists()
     assert said["recipe"] == "saxs"
     assert said["left"] is False
+    # The hub is told first; that it was told is written down a moment later.
+    until(lambda: place.audit(run, "reported"))
     story = [each["event"] for each in place.audit(run) if each["event"] != "ignored"]
     assert story == ["accepted", "begun", "reduced", "reported"]
 
