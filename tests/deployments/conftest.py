@@ -20,9 +20,12 @@ import psutil
 import pytest
 
 from adapters.testing import samples
+from deployments.hub import RECEIVER_PATIENCE, SERVER_PATIENCE, WORKER_PATIENCE
+from deployments.part import MARGIN
 
 SECONDS_TO_START = 150
-SECONDS_TO_STOP = 20
+# What a hub gives its parts, one after the other; it never takes longer.
+SECONDS_TO_STOP = WORKER_PATIENCE + RECEIVER_PATIENCE + SERVER_PATIENCE + 3 * MARGIN
 
 
 @dataclass

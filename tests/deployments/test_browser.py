@@ -63,6 +63,18 @@ class Page:
                 time.sleep(0.5)
         raise AssertionError(f"no run after {PRESSES} presses; the page says: {self.words_with('')}")
 
+    def widths(self, xpath: str) -> list[int]:
+        """Of all pictures, once they are drawn: a browser decodes them after the page is there."""
+
+        def drawn(window: Any) -> list[int]:
+            found = [
+                int(each.get_attribute("naturalWidth")) for each in window.find_elements(By.XPATH, xpath)
+            ]
+            return found if all(found) else []
+
+        wait = WebDriverWait(self.window, SECONDS, ignored_exceptions=[StaleElementReferenceException])
+        return list(wait.until(drawn))
+
     def words_with(self, part: str) -> str:
         """All words on the page, once `part` is among them."""
         return str(
@@ -97,9 +109,7 @@ def test_a_click_gives_the_answer_with_plots_and_the_same_product_as_the_command
     page.picture("run.png", tmp_path)
     page.wait_for("//li[normalize-space()='Artifacts']").click()
     page.window.get(page.wait_for("//a[contains(@href,'/artifacts/artifact/')]").get_attribute("href"))
-    page.wait_for("//img[starts-with(@src,'data:image/png')]")
-    pictures = page.window.find_elements(By.XPATH, "//img[starts-with(@src,'data:image/png')]")
-    widths = [int(each.get_attribute("naturalWidth")) for each in pictures]
+    widths = page.widths("//img[starts-with(@src,'data:image/png')]")
     words = page.words_with("To mind")
     page.picture("answer.png", tmp_path)
     clicked = manifest_of(Path(hub.said["results"]))

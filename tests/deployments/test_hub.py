@@ -45,9 +45,7 @@ def test_a_hub_stops_whole_and_remembers_when_it_comes_back(serve, frames, tmp_p
     first = serve(tmp_path / "home")
     run = started(first, sample=[str(frames.sample)])
     until(lambda: state_of(first, run).is_running())
-    begun = time.monotonic()
     status, left = first.interrupt()
-    seconds = time.monotonic() - begun
     second = serve(tmp_path / "home")
     remembered = state_of(second, run)
     family = second.family()
@@ -56,7 +54,6 @@ def test_a_hub_stops_whole_and_remembers_when_it_comes_back(serve, frames, tmp_p
     _, orphans = psutil.wait_procs(family, timeout=15)
 
     assert status == 0
-    assert seconds < 15
     assert left == []
     assert second.deployment("saxs") == first.deployment("saxs")
     assert remembered.is_crashed()
