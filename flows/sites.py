@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PAUSE_S = 1.0
 # A hub or database that is started again is back within this time; else it is lost.
 OUTAGE_S = 300.0
+# A worker says every ten seconds that it is there; one that is silent for so long is away.
+SILENT_S = 60.0
 HOW = {
     "Scheduled": "asked",
     "Late": "not taken yet; the site is busy or away",
@@ -60,6 +63,7 @@ class Sites:
     def __init__(self, server: SyncPrefectClient, ticket: Ticket, store: ProductStore) -> None:
         self.server, self.ticket, self.store = server, ticket, store
         self.lost: float | None = None
+        self._looked: dict[str, tuple[float, str]] = {}
 
     def ask(self, run: Away) -> Asked:
         """Ask for a run, or UnknownSiteError; a site that is away finds it when it is back."""
@@ -116,8 +120,30 @@ class Sites:
         if state.is_final():
             reason = state.message or f"{one.run.site} gave no reason ({state.name})"
             return Came(ENDED.get(str(state.name), QUARANTINED), reason)
-        _tell(one, HOW.get(str(state.name)) or f"waits: {state.message or state.name}")
+        words = HOW.get(str(state.name)) or f"waits: {state.message or state.name}"
+        _tell(one, words + self._silence(one.run.site))
         return None
+
+    def _silence(self, site: str) -> str:
+        """Since when nothing was heard of a site, in words; empty while it is there."""
+        looked, said = self._looked.get(site, (0.0, ""))
+        if time.monotonic() - looked > SILENT_S / 4:
+            said = self._silent_since(site)
+            self._looked[site] = (time.monotonic(), said)
+        return said
+
+    def _silent_since(self, site: str) -> str:
+        from httpx import HTTPError
+        from prefect.exceptions import ObjectNotFound
+
+        try:
+            workers = self.server.read_workers_for_work_pool(site)
+        except (HTTPError, ObjectNotFound):
+            return ""
+        beats = [each.last_heartbeat_time for each in workers if each.last_heartbeat_time]
+        if not beats or (datetime.now(UTC) - max(beats)).total_seconds() < SILENT_S:
+            return ""
+        return f"; the site has not been heard from since {max(beats):%Y-%m-%d %H:%M} UTC"
 
     def _arrived(self, one: Asked, said: dict[str, Any]) -> Came | None:
         """The product that the site says it made, once it is in the hub's store."""

@@ -187,7 +187,10 @@ def _uptakes(rows: xr.Dataset, states: list[str], full: dict[tuple[int, int, str
 
 def _finding(mean: float, error: float, method: str, told: tuple[str, ...]) -> Finding:
     known = bool(np.isfinite(error))
-    said = (*told, "replicate errors only" if known else "nothing was repeated, so errors are not known")
+    said = (
+        *told,
+        "replicate errors only" if known else "not every peptide was repeated, so errors are not known",
+    )
     return Finding("deuterium_uptake", mean, error if known else None, "Da", method, said)
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import psutil
 import pytest
 
+from adapters.stores.products import ProductStore
 from adapters.testing.hdf5_images import write_dectris
 from deployments.site.journal import Journal, Stage
+from flows import sites
+from flows.campaign import Away
+from flows.states import WAITING
 
 from .conftest import until
 
@@ -110,3 +116,23 @@ def test_a_run_that_the_site_knows_nothing_of_does_not_stay_running(shaken):
 
     assert state.is_crashed()
     assert "knows nothing of this run" in state.message
+
+
+def test_who_waits_is_told_since_when_a_site_is_silent(shaken, tmp_path, monkeypatch):
+    from prefect.states import Running
+
+    monkeypatch.setattr(sites, "SILENT_S", 4.0)
+    away = Away("first", "saxs", "site-k", ("beam/a.dat",), {})
+    with shaken.hub.client() as server:
+        found = server.read_deployment_by_name("reduce-at-site/site-k")
+        run = server.create_flow_run_from_deployment(found.id, state=Running())
+        asked = sites.Asked(away, run.id, until=time.time() + 600)
+        shaken.workers[-1].kill()
+        shaken.workers[-1].wait()
+        waiting = sites.Sites(server, lambda _: ({}, 0.0), ProductStore(tmp_path))
+        ((_, came),) = waiting.come([asked], patience_s=20.0)
+    shaken.start()
+    shaken.final(str(run.id))
+
+    assert came.state == WAITING
+    assert "being reduced there; the site has not been heard from since 20" in came.reason
