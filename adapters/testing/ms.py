@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import sqlite3
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,61 @@ import numpy as np
 
 Spectrum = tuple[Sequence[float], Sequence[float]]
 UUID = bytes(range(16))
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One profile spectrum of a run and its time; one of fragments has the m/z of their precursor."""
+
+    seconds: float
+    mz: Sequence[float]
+    intensity: Sequence[float]
+    precursor: float | None = None
+
+
+def write_mzml(path: Path, scans: Sequence[Scan], *, squeeze: bool = True) -> Path:
+    """A run as mzML, its arrays packed by zlib if `squeeze`; times are written in minutes."""
+    spectra = []
+    for index, scan in enumerate(scans):
+        isolated = "" if scan.precursor is None else _isolated(scan.precursor)
+        arrays = "".join(
+            _array(accession, values, kind, squeeze=squeeze)
+            for accession, values, kind in (
+                ("MS:1000514", scan.mz, "<f8"),
+                ("MS:1000515", scan.intensity, "<f4"),
+            )
+        )
+        spectra.append(
+            f'<spectrum id="scan={index}" index="{index}" defaultArrayLength="{len(scan.mz)}">'
+            '<referenceableParamGroupRef ref="common"/>'
+            f'<cvParam accession="MS:1000511" value="{1 if scan.precursor is None else 2}"/>'
+            f'<scanList><scan><cvParam accession="MS:1000016" value="{scan.seconds / 60}" '
+            f'unitAccession="UO:0000031"/></scan></scanList>{isolated}'
+            f"<binaryDataArrayList>{arrays}</binaryDataArrayList></spectrum>"
+        )
+    path.write_text(
+        '<?xml version="1.0"?><mzML xmlns="http://psi.hupo.org/ms/mzml"><referenceableParamGroupList>'
+        '<referenceableParamGroup id="common"><cvParam accession="MS:1000128"/></referenceableParamGroup>'
+        f"</referenceableParamGroupList><run><spectrumList>{''.join(spectra)}</spectrumList></run></mzML>\n"
+    )
+    return path
+
+
+def _isolated(mz: float) -> str:
+    ion = f'<selectedIon><cvParam accession="MS:1000744" value="{mz}"/></selectedIon>'
+    return f"<precursorList><precursor><selectedIonList>{ion}</selectedIonList></precursor></precursorList>"
+
+
+def _array(accession: str, values: Sequence[float], kind: str, *, squeeze: bool) -> str:
+    data = np.asarray(values, kind).tobytes()
+    packed = base64.b64encode(zlib.compress(data) if squeeze else data).decode()
+    terms = (
+        "MS:1000574" if squeeze else "MS:1000576",
+        "MS:1000523" if kind == "<f8" else "MS:1000521",
+        accession,
+    )
+    said = "".join(f'<cvParam accession="{each}"/>' for each in terms)
+    return f"<binaryDataArray>{said}<binary>{packed}</binary></binaryDataArray>"
 
 
 def write_imzml(path: Path, pixels: dict[tuple[int, int], Spectrum], *, continuous: bool = False) -> Path:

@@ -204,10 +204,12 @@ def link_plane(pairs: xr.Dataset, title: str) -> Figure:
         axes.axvline(begin, color="#9aa5b1", lw=0.5)
         axes.axhline(begin, color="#9aa5b1", lw=0.5)
     middles = [begins[name] + size / 2 for name, size in zip(names, sizes, strict=True)]
-    if len(names) <= 30:
+    if 1 < len(names) <= 30:
         axes.set_xticks(middles, names, rotation=90, fontsize=7)
         axes.set_yticks(middles, names, fontsize=7)
-    axes.set(title=title)
+    # The numbers of one protein are its own; of several, names stand where their residues are.
+    word = f"residue of {names[0]}" if len(names) == 1 else "residues of the proteins, end to end"
+    axes.set(title=title, xlabel=word, ylabel=word)
     return figure
 
 

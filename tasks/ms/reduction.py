@@ -66,6 +66,7 @@ def _spectrum(run: Measurement, parameters: MassParameters) -> tuple[Floats, Flo
     scans = np.arange(data.sizes["scan"])
     if "ms_level" in data and (data["ms_level"].values == 1).any():
         scans = scans[data["ms_level"].values == 1]
+    _same_polarity(data, scans, negative=parameters.negative)
     if len(scans) > 1:
         said = f"{len(scans)} survey scans are added up to one spectrum"
         flags = (*flags, Flag.info("scans_summed", said))
@@ -81,6 +82,18 @@ def _spectrum(run: Measurement, parameters: MassParameters) -> tuple[Floats, Flo
         raise SpectrumError("the spectrum has no signal in the range of m/z", "Widen mz_min and mz_max")
     centroid = "profile" in data and not bool(data["profile"].values[scans].all())
     return mz[inside], intensity[inside], centroid, flags
+
+
+def _same_polarity(data: xr.Dataset, scans: NDArray[np.int_], *, negative: bool) -> None:
+    """SpectrumError where scans state the other polarity: each charge would be off by two carriers."""
+    if "polarity" not in data:
+        return
+    other = data["polarity"].values[scans] == (1 if negative else -1)
+    if other.any():
+        word, remedy = ("positive", "false") if negative else ("negative", "true")
+        raise SpectrumError(
+            f"{int(other.sum())} of {len(scans)} spectra state {word} ions", f"Set masses.negative={remedy}"
+        )
 
 
 def _spread(mz: Floats, intensity: Floats, *, centroid: bool) -> float:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
-import zlib
 
 import numpy as np
 import pytest
@@ -16,6 +14,8 @@ from adapters.model import State
 from adapters.protocol import Confidence, Probe
 from adapters.registry import open_run
 from adapters.testing import AdapterConformance, Sample
+from adapters.testing import ms as writers
+from adapters.testing.ms import Scan
 
 MZ_AXIS = 1000.0 * 1.0001 ** np.arange(400)
 COUNTS = np.round(100 * np.exp(-0.5 * ((MZ_AXIS - 1020) / 3) ** 2), 3)
@@ -27,37 +27,11 @@ def write_text(path, *, header=True):
     return path
 
 
-def packed(values, kind, *, squeeze):
-    data = np.asarray(values, kind).tobytes()
-    text = base64.b64encode(zlib.compress(data) if squeeze else data).decode()
-    storage = "MS:1000574" if squeeze else "MS:1000576"
-    size = {"<f8": "MS:1000523", "<f4": "MS:1000521"}[kind]
-    return f'<cvParam accession="{storage}"/><cvParam accession="{size}"/>', text
-
-
 def write_mzml(path, *, squeeze=True, points=(400, 0, 400)):
-    spectra = []
-    for index, count in enumerate(points):
-        arrays = []
-        for accession, values, kind in (("MS:1000514", MZ_AXIS, "<f8"), ("MS:1000515", COUNTS, "<f4")):
-            terms, text = packed(values[:count], kind, squeeze=squeeze)
-            arrays.append(
-                f'<binaryDataArray>{terms}<cvParam accession="{accession}"/>'
-                f"<binary>{text}</binary></binaryDataArray>"
-            )
-        spectra.append(
-            f'<spectrum id="scan={index}" index="{index}" defaultArrayLength="{count}">'
-            '<referenceableParamGroupRef ref="common"/><cvParam accession="MS:1000511" value="1"/>'
-            f'<scanList><scan><cvParam accession="MS:1000016" value="{index + 1}" '
-            'unitAccession="UO:0000031"/>'
-            f"</scan></scanList><binaryDataArrayList>{''.join(arrays)}</binaryDataArrayList></spectrum>"
-        )
-    path.write_text(
-        '<?xml version="1.0"?><mzML xmlns="http://psi.hupo.org/ms/mzml"><referenceableParamGroupList>'
-        '<referenceableParamGroup id="common"><cvParam accession="MS:1000128"/></referenceableParamGroup>'
-        f"</referenceableParamGroupList><run><spectrumList>{''.join(spectra)}</spectrumList></run></mzML>\n"
-    )
-    return path
+    scans = [
+        Scan(60.0 * minute, MZ_AXIS[:count], COUNTS[:count]) for minute, count in enumerate(points, start=1)
+    ]
+    return writers.write_mzml(path, scans, squeeze=squeeze)
 
 
 class TestSpectrumText(AdapterConformance):

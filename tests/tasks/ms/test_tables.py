@@ -15,6 +15,7 @@ from tasks.ms.crosslinks import Model, crosslinks
 from tasks.ms.detection import charge_detection
 from tasks.ms.errors import SpectrumError
 from tasks.ms.exchange import averaged, exchange
+from tasks.ms.figures import link_plane
 from tasks.ms.kernels.charges import PROTON
 from tasks.ms.kernels.ions import histogram, modes
 from tasks.ms.parameters import CrosslinkParameters, DetectionParameters, ExchangeParameters
@@ -174,6 +175,17 @@ def links(tmp_path):
         ("P1", 2, "P1", 3, True),
     ]
     return open_run(writers.write_xifdr(tmp_path / "psm.csv", rows))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(("P1",), "residue of P1"), (("P1", "P2"), "residues of the proteins, end to end")]
+)
+def test_the_plot_of_pairs_says_what_its_axes_are(names, said):
+    columns = {"protein_1": [names[0]], "residue_1": [3], "protein_2": [names[-1]], "residue_2": [9]}
+    pairs = xr.Dataset({name: ("pair", np.array(values)) for name, values in columns.items()})
+    (axes,) = link_plane(pairs, "links").axes
+
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (said, said)
 
 
 LINE = Model(
