@@ -92,6 +92,12 @@ class LayoutError(PathError):
     what = "does not hold what its format promises"
 
 
+class UnsuitedError(LayoutError):
+    """A sound run or file, but not one that the asked reduction takes."""
+
+    what = "does not suit what was asked"
+
+
 class UnitError(PathError):
     """A unit that is unknown or of the wrong kind."""
 

@@ -10,7 +10,7 @@ import xarray as xr
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.formats import poni
 from adapters.model import Geometry, Measurement, merged
 from adapters.stores.products import ProductStore
@@ -104,7 +104,7 @@ def refine_geometry(bench: Path, sample: list[Path], parameters: CalibrantParame
 
 def _one(runs: list[Measurement]) -> Measurement:
     if len(runs) != 1 or "counts" not in runs[0].data:
-        raise LayoutError(runs[0].provenance.path, "a calibration takes one run of detector images")
+        raise UnsuitedError(runs[0].provenance.path, "a calibration takes one run of detector images")
     return runs[0]
 
 

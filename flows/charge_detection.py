@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -68,7 +68,7 @@ def ask(sample: list[Path], parameters: DetectionFlowParameters, recipe: str) ->
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or not all("ion_mz" in run.data or "mass" in run.data.coords for run in runs):
-        raise LayoutError(sample[0], "not one list of ions or histogram of masses")
+        raise UnsuitedError(sample[0], "not one list of ions or histogram of masses")
     return runs[0]
 
 

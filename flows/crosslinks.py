@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -81,7 +81,7 @@ def ask(sample: list[Path], parameters: CrosslinkFlowParameters, recipe: str) ->
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or not all("residue_1" in run.data for run in runs):
-        raise LayoutError(sample[0], "not one table of cross-links")
+        raise UnsuitedError(sample[0], "not one table of cross-links")
     return runs[0]
 
 
@@ -92,7 +92,7 @@ def _read(path: Path | None) -> list[Measurement]:
 def _model(parameters: CrosslinkFlowParameters) -> Model | None:
     for run in _read(parameters.structure):
         if run.metadata.technique != "structure":
-            raise LayoutError(run.provenance.path, "no atomic model; give a PDB or mmCIF file")
+            raise UnsuitedError(run.provenance.path, "no atomic model; give a PDB or mmCIF file")
         return model_of(run)
     return None
 
@@ -100,7 +100,7 @@ def _model(parameters: CrosslinkFlowParameters) -> Model | None:
 def _proteins(parameters: CrosslinkFlowParameters) -> dict[str, str]:
     for run in _read(parameters.sequences):
         if "protein_sequence" not in run.data:
-            raise LayoutError(run.provenance.path, "no sequences; give a FASTA file")
+            raise UnsuitedError(run.provenance.path, "no sequences; give a FASTA file")
         both = (run.data["accession"].values, run.data["protein_sequence"].values)
         return {str(name): str(sequence) for name, sequence in zip(*both, strict=True)}
     return {}

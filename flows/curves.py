@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Flag, Geometry, Measurement, Metadata, merged
 from flows.bench import Leaf
 from flows.compute import Cluster, stream
@@ -57,9 +57,9 @@ def stacked(
 
 def _names(run: Measurement) -> list[str]:
     if "intensity" not in run.data or run.data["intensity"].dims != ("frame", "q"):
-        raise LayoutError(run.provenance.path, "neither detector images nor curves of I(q)")
+        raise UnsuitedError(run.provenance.path, "neither detector images nor curves of I(q)")
     if "intensity_errors" not in run.data:
-        raise LayoutError(
+        raise UnsuitedError(
             run.provenance.path, "its curve has no uncertainties, so nothing can be judged by it"
         )
     return ["intensity", "intensity_errors"]
@@ -129,10 +129,10 @@ def _joined(curves: list[xr.Dataset], runs: Sequence[Measurement]) -> xr.Dataset
     for curve, run in zip(curves, runs, strict=True):
         same = curve.sizes["q"] == first.sizes["q"] and np.allclose(curve["q"], first["q"], rtol=1e-6, atol=0)
         if not same:
-            raise LayoutError(run.provenance.path, f"its q differs from that of {runs[0].provenance.path}")
+            raise UnsuitedError(run.provenance.path, f"its q differs from that of {runs[0].provenance.path}")
         unit = curve["intensity"].attrs.get("units")
         if unit != first["intensity"].attrs.get("units"):
-            raise LayoutError(run.provenance.path, f"it is in {unit!r}, unlike {runs[0].provenance.path}")
+            raise UnsuitedError(run.provenance.path, f"it is in {unit!r}, unlike {runs[0].provenance.path}")
     joined = xr.concat(
         [curve.assign_coords(q=first["q"]) for curve in curves],
         dim="frame",

@@ -9,7 +9,7 @@ import numpy as np
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -109,7 +109,7 @@ def _opened(paths: Any) -> list[Measurement]:
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or "density" not in runs[0].data:
-        raise LayoutError(
+        raise UnsuitedError(
             sample[0], "not one map; give one MRC or CCP4 file with a density in three dimensions"
         )
     return runs[0]
@@ -134,7 +134,7 @@ def _model(parameters: MapFlowParameters) -> Model | None:
         return None
     run = _opened([path])[0]
     if run.metadata.technique != "structure":
-        raise LayoutError(path, "no atomic model; give a PDB or mmCIF file")
+        raise UnsuitedError(path, "no atomic model; give a PDB or mmCIF file")
     particle = particle_of(run, parameters.structure)
     carried = zip(particle.elements, particle.hydrogens, strict=True)
     electrons = np.array([ELECTRONS[element] + count for element, count in carried], float)

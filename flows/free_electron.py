@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from adapters.errors import LayoutError, MissingMetadataError
+from adapters.errors import MissingMetadataError, UnsuitedError
 from adapters.model import Input, Measurement
 from adapters.registry import open_run
 from flows.inputs import opened
@@ -65,7 +65,9 @@ def single(sample: Sequence[Path], reading: ReadingParameters, techniques: tuple
     runs = opened(sample, reading)
     if len(runs) != 1 or runs[0].metadata.technique not in techniques:
         found = ", ".join(sorted({run.metadata.technique for run in runs})) or "nothing"
-        raise LayoutError(sample[0], f"not one run of {' or '.join(techniques)}, but {len(runs)} of {found}")
+        raise UnsuitedError(
+            sample[0], f"not one run of {' or '.join(techniques)}, but {len(runs)} of {found}"
+        )
     return runs[0]
 
 
@@ -76,7 +78,7 @@ def geometry_of(said: GeometryFile) -> Measurement:
     assume = {} if said.quadrants is None else {"quadrants": json.dumps(said.quadrants)}
     found = open_run(said.file, assume=assume)
     if found.metadata.technique != "geometry":
-        raise LayoutError(said.file, f"a {found.metadata.technique} file, not a geometry of modules")
+        raise UnsuitedError(said.file, f"a {found.metadata.technique} file, not a geometry of modules")
     return found
 
 

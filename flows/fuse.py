@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError, NoSuchRunError
+from adapters.errors import NoSuchRunError, UnsuitedError
 from adapters.formats.passport import write_html, write_json, write_nexus
 from adapters.model import Input, Manifest
 from adapters.stores.products import MANIFEST, ProductStore, verified
@@ -69,7 +69,9 @@ def _folder(path: Path) -> Path:
         raise NoSuchRunError(path)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST).is_file():
-        raise LayoutError(path, f"no product: there is no {MANIFEST}; reduce it first, and fuse the product")
+        raise UnsuitedError(
+            path, f"no product: there is no {MANIFEST}; reduce it first, and fuse the product"
+        )
     return folder
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -69,7 +69,7 @@ def _all(sample: list[Path]) -> list[Measurement]:
     runs = opened(sample, ReadingParameters())
     for run in runs:
         if "uptake" not in run.data:
-            raise LayoutError(run.provenance.path, "no table of uptakes")
+            raise UnsuitedError(run.provenance.path, "no table of uptakes")
     return runs
 
 

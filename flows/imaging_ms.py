@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -68,7 +68,7 @@ def ask(sample: list[Path], parameters: ImagingFlowParameters, recipe: str) -> o
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or not all(run.metadata.technique == "imaging_ms" for run in runs):
-        raise LayoutError(sample[0], "not one run of imaging mass spectrometry")
+        raise UnsuitedError(sample[0], "not one run of imaging mass spectrometry")
     return runs[0]
 
 

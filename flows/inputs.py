@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.errors import AdapterError, LayoutError, UnknownFormatError
+from adapters.errors import AdapterError, UnknownFormatError, UnsuitedError
 from adapters.formats import poni
 from adapters.model import Geometry, Input, Measurement
 from adapters.registry import open_run, registry
@@ -64,9 +64,9 @@ def only(paths: Sequence[Path], reading: ReadingParameters, needed: Sequence[str
     """The one run at `paths`, which must hold one of the `needed` variables; `what` names it to people."""
     runs = opened(paths, reading)
     if len(runs) != 1:
-        raise LayoutError(paths[0], f"{len(runs)} runs where one is needed: {what}")
+        raise UnsuitedError(paths[0], f"{len(runs)} runs where one is needed: {what}")
     if not any(name in runs[0].data for name in needed):
-        raise LayoutError(paths[0], f"it is not {what}: there is no {' or '.join(needed)} in it")
+        raise UnsuitedError(paths[0], f"it is not {what}: there is no {' or '.join(needed)} in it")
     return runs[0]
 
 
@@ -106,8 +106,8 @@ def _image(path: Path) -> NDArray[np.generic]:
     else:
         counts = open_run(path).data["counts"]
         if counts.sizes["frame"] != 1:
-            raise LayoutError(path, f"{counts.sizes['frame']} frames where one image is needed")
+            raise UnsuitedError(path, f"{counts.sizes['frame']} frames where one image is needed")
         array = counts.isel(frame=0).values
     if array.ndim != 2:
-        raise LayoutError(path, f"{array.ndim} dimensions where an image is needed")
+        raise UnsuitedError(path, f"{array.ndim} dimensions where an image is needed")
     return array

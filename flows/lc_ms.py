@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -77,7 +77,7 @@ def ask(sample: list[Path], parameters: LcMsParameters, recipe: str) -> orders.O
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or not all("scan_time" in run.data for run in runs):
-        raise LayoutError(sample[0], "not one mass spectrometry run with times")
+        raise UnsuitedError(sample[0], "not one mass spectrometry run with times")
     return runs[0]
 
 
@@ -86,7 +86,7 @@ def _identifications(parameters: LcMsParameters) -> list[Measurement]:
     found = opened([path], ReadingParameters()) if path else []
     for run in found:
         if "peptide" not in run.data:
-            raise LayoutError(run.provenance.path, "no table of identified peptides; give idXML")
+            raise UnsuitedError(run.provenance.path, "no table of identified peptides; give idXML")
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prefect import flow
 
-from adapters.errors import LayoutError, MissingExtraError
+from adapters.errors import MissingExtraError, UnsuitedError
 from adapters.formats.nifti_writer import write_map
 from adapters.model import Input, Measurement
 from adapters.registry import open_run
@@ -89,7 +89,7 @@ def _runs(sample: list[Path]) -> list[Measurement]:
     runs = opened(sample, ReadingParameters())
     for run in runs:
         if run.metadata.technique != "mri" or "signal" not in run.data:
-            raise LayoutError(run.provenance.path, "no magnetic resonance images; maps are made of those")
+            raise UnsuitedError(run.provenance.path, "no magnetic resonance images; maps are made of those")
     return runs
 
 
@@ -102,7 +102,7 @@ def _mask(parameters: MapsParameters) -> NDArray[np.bool_] | None:
         return None
     found = open_run(parameters.maps.mask).data
     if "signal" not in found or found.sizes["volume"] != 1:
-        raise LayoutError(parameters.maps.mask, "not one volume, as a mask is")
+        raise UnsuitedError(parameters.maps.mask, "not one volume, as a mask is")
     return np.asarray(found["signal"].values[0] != 0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -76,7 +76,7 @@ def ask(sample: list[Path], parameters: VoxelParameters, recipe: str) -> orders.
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or runs[0].metadata.technique != "mri" or "fid" not in runs[0].data:
-        raise LayoutError(sample[0], "not one spectrum of a voxel; give one file")
+        raise UnsuitedError(sample[0], "not one spectrum of a voxel; give one file")
     return runs[0]
 
 

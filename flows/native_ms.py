@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -78,7 +78,7 @@ def ask(sample: list[Path], parameters: NativeParameters, recipe: str) -> orders
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or runs[0].metadata.technique != "ms":
-        raise LayoutError(sample[0], "not one mass spectrum; give one text or mzML file")
+        raise UnsuitedError(sample[0], "not one mass spectrum; give one text or mzML file")
     return runs[0]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -71,7 +71,7 @@ def ask(sample: list[Path], parameters: NoeFlowParameters, recipe: str) -> order
 def _list(paths: list[Path]) -> Measurement:
     run = only(paths, ReadingParameters(), ["height"], WHAT)
     if run.metadata.technique != "nmr":
-        raise LayoutError(paths[0], f"{run.metadata.technique} where NMR data are needed")
+        raise UnsuitedError(paths[0], f"{run.metadata.technique} where NMR data are needed")
     return run
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError, MissingMetadataError
+from adapters.errors import MissingMetadataError, UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -75,7 +75,7 @@ def ask(sample: list[Path], parameters: PerturbationFlowParameters, recipe: str)
 def _assigned(paths: list[Path]) -> Measurement:
     run = only(paths, ReadingParameters(), ["chemical_shift", "position"], WHAT)
     if run.metadata.technique != "nmr":
-        raise LayoutError(paths[0], f"{run.metadata.technique} where NMR data are needed")
+        raise UnsuitedError(paths[0], f"{run.metadata.technique} where NMR data are needed")
     return run
 
 

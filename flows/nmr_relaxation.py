@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.formats.nmr_star_writer import write_rates
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
@@ -91,7 +91,7 @@ def _runs(sample: list[Path]) -> list[Measurement]:
     runs = opened(sample, ReadingParameters())
     for run in runs:
         if run.metadata.technique != "nmr":
-            raise LayoutError(run.provenance.path, f"{run.metadata.technique} where NMR data are needed")
+            raise UnsuitedError(run.provenance.path, f"{run.metadata.technique} where NMR data are needed")
     return runs
 
 

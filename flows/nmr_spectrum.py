@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.formats.nef_writer import Dimension, write_peaks
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
@@ -85,7 +85,7 @@ def ask(sample: list[Path], parameters: SpectrumParameters, recipe: str) -> orde
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or runs[0].metadata.technique != "nmr" or not set(FORMS) & set(runs[0].data):
-        raise LayoutError(sample[0], "not one NMR spectrum; give one experiment")
+        raise UnsuitedError(sample[0], "not one NMR spectrum; give one experiment")
     return runs[0]
 
 

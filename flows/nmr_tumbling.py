@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from flows import order as orders
 from flows.engine import step
@@ -73,7 +73,7 @@ def _runs(sample: list[Path]) -> list[Measurement]:
     runs = opened(sample, ReadingParameters())
     for run in runs:
         if run.metadata.technique != "nmr" or "height" not in run.data:
-            raise LayoutError(run.provenance.path, "no series of peak heights, and no product of one")
+            raise UnsuitedError(run.provenance.path, "no series of peak heights, and no product of one")
     return runs
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError, MissingMetadataError
+from adapters.errors import MissingMetadataError, UnsuitedError
 from adapters.formats import wavelength_table
 from adapters.model import Finding, Flag, Measurement, merged
 from adapters.stores.products import ProductStore
@@ -139,7 +139,7 @@ def events_in(paths: Sequence[Path], reading: ReadingParameters) -> list[Measure
     for run in runs:
         if "event_id" not in run.data:
             said = f"a {run.metadata.technique} run without events; curves go to the recipe saxs"
-            raise LayoutError(run.provenance.path, said)
+            raise UnsuitedError(run.provenance.path, said)
     return runs
 
 
@@ -324,7 +324,7 @@ def subtract_background(bench: Path, sample: str, background: str) -> str:
     edges = take(bench, f"{sample}-whole").data["q_edges"].values
     unit = str(first.data["intensity"].attrs["units"])
     if second.data["intensity"].attrs["units"] != unit:
-        raise LayoutError(background, "sample and background are on different scales")
+        raise UnsuitedError(background, "sample and background are on different scales")
     found = subtracted(*both)
     _leave_whole(bench, "subtracted", found, edges, unit)
     flags = merged(first.flags, (_of(background, flag) for flag in second.flags))

@@ -9,7 +9,7 @@ import xarray as xr
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError, MissingMetadataError
+from adapters.errors import MissingMetadataError, UnsuitedError
 from adapters.model import Flag, Measurement, merged
 from adapters.stores.products import ProductStore
 from flows import bench as benches
@@ -100,11 +100,13 @@ def combine(bench: Path, sample: list[Path], parameters: CombinationParameters) 
 
 def _curve(run: Measurement) -> xr.Dataset:
     if "intensity" not in run.data or run.data["intensity"].dims != ("frame", "q"):
-        raise LayoutError(run.provenance.path, "not a curve of I(q); reduce it first")
+        raise UnsuitedError(run.provenance.path, "not a curve of I(q); reduce it first")
     if run.data.sizes["frame"] != 1:
-        raise LayoutError(run.provenance.path, f"{run.data.sizes['frame']} frames where one curve is needed")
+        raise UnsuitedError(
+            run.provenance.path, f"{run.data.sizes['frame']} frames where one curve is needed"
+        )
     if "intensity_errors" not in run.data:
-        raise LayoutError(run.provenance.path, "its curve has no uncertainties")
+        raise UnsuitedError(run.provenance.path, "its curve has no uncertainties")
     return run.data[["intensity", "intensity_errors"]].isel(frame=0, drop=True).compute()
 
 
@@ -116,7 +118,7 @@ def _merged(
     parameters: CombinationParameters,
 ) -> str:
     if len(curves) != 2:
-        raise LayoutError(facts["files"][0], f"merging takes two curves, low and high, not {len(curves)}")
+        raise UnsuitedError(facts["files"][0], f"merging takes two curves, low and high, not {len(curves)}")
     low, high = sorted(curves, key=lambda curve: float(curve["q"][0]))
     found = merge(low, high, parameters.merging)
     leave(bench, "low", Leaf(low))

@@ -9,7 +9,7 @@ import xarray as xr
 from prefect import flow
 from pydantic import Field
 
-from adapters.errors import LayoutError
+from adapters.errors import UnsuitedError
 from adapters.model import Measurement
 from adapters.stores.products import ProductStore
 from flows import order as orders
@@ -81,7 +81,7 @@ def ask(sample: list[Path], parameters: ModelParameters, recipe: str) -> orders.
 def _one(sample: list[Path]) -> Measurement:
     runs = opened(sample, ReadingParameters())
     if len(runs) != 1 or runs[0].metadata.technique != "structure":
-        raise LayoutError(sample[0], "not one atomic model; give one PDB or mmCIF file")
+        raise UnsuitedError(sample[0], "not one atomic model; give one PDB or mmCIF file")
     return runs[0]
 
 
@@ -101,7 +101,7 @@ def _measured(parameters: ModelParameters) -> xr.Dataset:
     run = opened([parameters.curve], parameters.reading)[0]
     data = run.data
     if "intensity_errors" not in data or data["intensity"].dims != ("frame", "q") or data.sizes["frame"] != 1:
-        raise LayoutError(parameters.curve, "not one curve of I(q) with uncertainties; reduce it first")
+        raise UnsuitedError(parameters.curve, "not one curve of I(q) with uncertainties; reduce it first")
     return data[["intensity", "intensity_errors"]].isel(frame=0, drop=True).compute()
 
 

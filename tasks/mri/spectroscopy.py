@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.signal import peak_prominences
 
 from adapters.errors import MissingMetadataError
 from adapters.model import Finding, Flag, Measurement, merged
@@ -29,6 +30,8 @@ MOST_SHARE_OF_POINT = 0.1
 QUIET_PPM = 1.5
 # Lines of metabolites overlap: a peak need rise above the saddle to its neighbour by this much alone.
 SHOULDER = 2.0
+# In a range of hundreds of points, and on the foot of strong lines, noise stands out by up to this.
+SURE = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def voxel_spectrum(run: Measurement, parameters: SpectroscopyParameters) -> Voxe
     spectrum["intensity_errors"] = (("row", "shift"), np.full((1, size), noise), {"units": "arbitrary"})
     spectrum = spectrum.assign_coords(shift=("shift", shift, PPM))
     peaks = _peaks(shift, real, noise, parameters)
+    flags = (*flags, *_doubts(peaks))
     said = Flag.info(
         "carrier_assumed",
         f"the carrier is taken to lie at {parameters.carrier_ppm:g} ppm, which the file does not say",
@@ -115,10 +119,33 @@ def _peaks(shift: Floats, real: Floats, noise: float, parameters: SpectroscopyPa
             "height": (("row", "peak"), found.height[None, order], unit),
             "height_errors": (("row", "peak"), np.full((1, len(order)), noise), unit),
             "signal_to_noise": ("peak", found.height[order] / noise, UNITLESS),
+            "rise_to_noise": ("peak", _rises(real, found.place[order, 0]) / noise, UNITLESS),
             "width": ("peak", found.width[order] * step, PPM),
             "assignment": ("peak", np.array(names, dtype=str), UNITLESS),
         }
     )
+
+
+def _rises(real: Floats, places: Floats) -> Floats:
+    """How far each peak rises above its surroundings."""
+    near = np.clip(np.round(places).astype(int)[:, None] + np.arange(-1, 2), 0, len(real) - 1)
+    tops = np.take_along_axis(near, real[near].argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.asarray(peak_prominences(real, tops)[0], float)
+
+
+def _doubts(peaks: xr.Dataset) -> tuple[Flag, ...]:
+    sure = np.minimum(peaks["signal_to_noise"].values, peaks["rise_to_noise"].values)
+    doubted = [
+        f"{name} at {position:.3f} ppm ({stands:.1f})"
+        for name, position, stands in zip(
+            peaks["assignment"].values, peaks["position"].values[:, 0], sure, strict=True
+        )
+        if name and stands < SURE
+    ]
+    if not doubted:
+        return ()
+    said = f"less than {SURE:g} deviations of the noise above 0 or above its surroundings, it may be noise"
+    return (Flag.caution("peak_doubtful", f"{', '.join(doubted)}: {said}"),)
 
 
 def _named(position: float, tolerance: float) -> str:
@@ -136,6 +163,10 @@ def _findings(peaks: xr.Dataset) -> tuple[Finding, ...]:
             continue
         at, error = (float(peaks[each].values[number, 0]) for each in ("position", "position_errors"))
         ratio = float(peaks["signal_to_noise"].values[number])
-        told = (f"signal to noise {ratio:.0f}", "named by its place alone; the carrier's place is assumed")
+        rise = float(peaks["rise_to_noise"].values[number])
+        told = (
+            f"signal to noise {ratio:.0f}, rise above its surroundings {rise:.0f}",
+            "named by its place alone; the carrier's place is assumed",
+        )
         found[name] = Finding("chemical_shift", at, error, "ppm", f"1H of {name}", told)
     return tuple(found.values())

@@ -90,7 +90,9 @@ def _checked(data: xr.Dataset, identified: xr.Dataset, parameters: ChromatogramP
     told = (
         f"{int(found.sum())} of {len(found)} have a precursor within {parameters.tolerance_mz:g} in m/z and "
         f"{parameters.tolerance_s:g} s",
-        f"median difference of precursors from their sequences {np.median(away[known]):.1f} ppm",
+        f"median difference of precursors from their sequences {np.median(away[known]):.1f} ppm"
+        if known.any()
+        else "no sequence has a known mass to compare precursors with",
     )
     finding = Finding(
         "identification_support", 100 * share, 100 * error, "percent", "precursors of the run", told

@@ -116,13 +116,17 @@ def _full(
         return {}, ()
     found = _of(rows, control)
     exposed = found.isel(row=np.flatnonzero(found["exposure"].values > 0))
-    full: dict[tuple[int, int, str], tuple[float, float]] = {}
+    full: dict[tuple[int, int, str], tuple[float, list[float]]] = {}
     for key, time, uptake in zip(
         _keys(exposed), exposed["exposure"].values, exposed["uptake"].values, strict=True
     ):
         if key not in full or time > full[key][0]:
-            full[key] = (float(time), float(uptake))
-    good = {key: uptake for key, (_, uptake) in full.items() if uptake > 0}
+            full[key] = (float(time), [])
+        if time == full[key][0]:
+            full[key][1].append(float(uptake))
+    # Files of several states may each hold the control; it is one sample, and its mean counts.
+    means = {key: float(np.mean(uptakes)) for key, (_, uptakes) in full.items()}
+    good = {key: uptake for key, uptake in means.items() if uptake > 0}
     if len(good) < len(full):
         told = f"{len(full) - len(good)} peptides of the control took up nothing and correct nothing"
         return good, (Flag.caution("control_without_uptake", told),)

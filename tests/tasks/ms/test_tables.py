@@ -119,11 +119,11 @@ def test_without_a_control_back_exchange_stays_unknown(tmp_path):
     assert np.isnan(found.tables["uptake"]["fraction"].values).all()
 
 
-def exchanged(tmp_path, name, gain, replicates=(0.9, 1.1)):
+def exchanged(tmp_path, name, gain, replicates=(0.9, 1.1), full=4.0):
     rows = [(1, 9, 0, 0.0, 0.0), (10, 15, 0, 0.0, 0.0)]
     for start, end in ((1, 9), (10, 15)):
         rows += [(start, end, k, 60.0, gain * each) for k, each in enumerate(replicates)]
-        rows.append((start, end, 0, np.inf, 4.0))
+        rows.append((start, end, 0, np.inf, full))
     path = writers.write_hxms(tmp_path / f"{name}.hxms", rows, sequence="AAAAAAAAAGGGGGG", state=name)
     return open_run(path)
 
@@ -140,6 +140,13 @@ def test_replicates_are_averaged_and_an_endless_exposure_is_the_control(tmp_path
     assert found.facts["back_exchange"]["highest"] == pytest.approx(1 - 4 / 8)
     assert np.nanmax(found.tables["uptake"]["fraction"].values) == pytest.approx(0.5)
     assert "control_by_name" not in {flag.code for flag in found.flags}
+
+
+def test_controls_of_several_files_are_averaged(tmp_path):
+    runs = [exchanged(tmp_path, "wild", 1.0, full=3.0), exchanged(tmp_path, "mutant", 2.0, full=5.0)]
+    found = exchange(runs, ExchangeParameters())
+
+    assert found.facts["back_exchange"]["highest"] == pytest.approx(1 - 4 / 8)
 
 
 def test_what_was_never_repeated_has_no_error_and_says_so(tmp_path):
