@@ -50,7 +50,7 @@ ROWS: tuple[tuple[str, str, int], ...] = (
     ("flows.ledger.errors", "IllegalMoveError", FAULT),
     ("flows.ledger.errors", "StaleLeaseError", FAULT),
     ("flows.ledger.errors", "LedgerError", USAGE),
-    ("tasks.mri.maps", "VolumeError", BROKEN),
+    ("tasks.mri.errors", "VolumeError", BROKEN),
     ("tasks.nmr.spectrum", "ResonanceError", BROKEN),
     ("flows.site_errors", "NoHubError", USAGE),
     ("flows.site_errors", "NoKeyError", USAGE),

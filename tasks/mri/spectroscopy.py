@@ -13,8 +13,8 @@ from adapters.errors import MissingMetadataError
 from adapters.model import Finding, Flag, Measurement, merged
 from tasks.common.kernels import decay
 from tasks.common.kernels.resonances import line_peaks, noise_level
+from tasks.mri.errors import VolumeError
 from tasks.mri.kernels.water import without_carrier
-from tasks.mri.maps import VolumeError
 from tasks.mri.parameters import SpectroscopyParameters
 
 Floats = NDArray[np.float64]

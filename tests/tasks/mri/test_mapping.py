@@ -10,11 +10,12 @@ from scipy.optimize import curve_fit
 
 from adapters.errors import MissingMetadataError
 from adapters.model import Measurement, Metadata, Provenance
+from tasks.mri.errors import VolumeError
 from tasks.mri.kernels import flip_angle
 from tasks.mri.kernels.ratio import image_noise, transfer_ratio
 from tasks.mri.kernels.tensor import design, tensors
 from tasks.mri.kernels.water import without_carrier
-from tasks.mri.maps import VolumeError, findings, joined, labelled, plan
+from tasks.mri.maps import findings, joined, labelled, plan
 from tasks.mri.parameters import MapParameters
 
 RANDOM = np.random.default_rng(4)
