@@ -68,7 +68,8 @@ def mass_histogram(masses: xr.Dataset, found: list[tuple[float, float]], title: 
         axes.axvline(mode, color=colour, lw=1, label=f"{mode:.1f} ± {error:.1f} kDa")
     filled = np.flatnonzero(counts > 0.002 * counts.max())
     axes.set_xlim(mass[filled[0]], mass[filled[-1]])
-    axes.set(title=title, xlabel="mass / kDa", ylabel=f"ions / {masses['intensity'].attrs['units']}")
+    unit = masses["intensity"].attrs["units"]
+    axes.set(title=title, xlabel="mass / kDa", ylabel="ions" if unit == "count" else f"ions / {unit}")
     if found:
         axes.legend(frameon=False)
     return figure
@@ -89,6 +90,14 @@ def charge_plane(plane: xr.Dataset, title: str) -> Figure:
         norm=LogNorm(1, max(float(counts.max()), 2.0)),
         cmap="viridis",
     )
+    rows, columns = np.nonzero(counts > 0)
+    if len(rows):
+        for limits, values in (
+            (axes.set_xlim, plane["ion_mass"].values[columns] / 1000),
+            (axes.set_ylim, plane["ion_charge"].values[rows]),
+        ):
+            margin = 0.05 * (float(np.ptp(values)) or 1.0)
+            limits(float(values.min()) - margin, float(values.max()) + margin)
     axes.set(title=title, xlabel="mass / kDa", ylabel="charge")
     figure.colorbar(drawn, ax=axes, label="ions")
     return figure
@@ -130,7 +139,8 @@ def uptake_map(table: xr.Dataset, title: str) -> Figure:
             )
             label = None
     axes.set(title=f"{title}: {longest:.3g} min", xlabel="residue", ylabel="uptake of a peptide / Da")
-    axes.legend(frameon=False)
+    # Peptides fill the axes, so that any corner may hold some.
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
@@ -172,6 +182,7 @@ def difference_map(table: xr.Dataset, significance: float, title: str) -> Figure
 def link_distances(found: xr.Dataset, longest: float, chance: float, title: str) -> Figure:
     """How long the cross-links are in the model, and the longest that the linker allows."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
@@ -182,6 +193,7 @@ def link_distances(found: xr.Dataset, longest: float, chance: float, title: str)
     axes.axvline(longest, color=INK, lw=1, ls="--")
     axes.axvline(chance, color="#9aa5b1", lw=1, ls=":", label="median of random pairs")
     axes.set(title=title, xlabel="distance of alpha carbons / Å", ylabel="residue pairs")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return figure
 
