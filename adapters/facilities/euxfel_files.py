@@ -178,6 +178,10 @@ def missing_sequences(files: Sequence[Path]) -> list[str]:
     ]
 
 
+# What EXtra-data lets out where a file is damaged.
+UNREADABLE = (*hdf5.UNREADABLE, IndexError)
+
+
 @contextmanager
 def _accessed(path: Path) -> Iterator[Any]:
     """EXtra-data's view of a file, closed afterwards; its errors come out as ours."""
@@ -191,11 +195,11 @@ def _accessed(path: Path) -> Iterator[Any]:
             found = access(str(path))
     except FileStructureError as error:
         raise LayoutError(path, str(error)) from error
-    except (OSError, KeyError, ValueError, IndexError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise CorruptFileError(path, f"its index cannot be read: {error}") from error
     try:
         yield found
-    except (KeyError, ValueError, IndexError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise CorruptFileError(path, f"its index cannot be read: {error}") from error
     finally:
         found.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +46,23 @@ class Part:
     path: Path
     module: int
     numbers: np.ndarray[Any, Any]
-    offset: tuple[int, int]
+    offset: tuple[int, int] | None
     shape: tuple[int, int]
     dtype: np.dtype[Any]
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """The offset, once it is known to be there."""
+        assert self.offset is not None
+        return self.offset
+
+    def overlaps(self, other: Part) -> bool:
+        """Whether a pixel of both would lie in one place."""
+        return all(
+            self.corner[axis] < other.corner[axis] + other.shape[1 - axis]
+            and other.corner[axis] < self.corner[axis] + self.shape[1 - axis]
+            for axis in (0, 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +92,7 @@ class Lambda:
         """Whether every file is closed and whole, and, while the run is fresh, all frames are there."""
         try:
             files = _files(path)
-            parts = [_part(file) for file in files]
+            parts = _placed([_part(file) for file in files])
             promised = _promised(files[0])
         except StillWritingError as error:
             return Readiness.wait(str(error))
@@ -94,7 +109,7 @@ class Lambda:
     def open(self, path: Path) -> Measurement:
         """The assembled frames, labelled with the detector's sequence numbers."""
         files = _files(path)
-        parts = [_part(file) for file in files]
+        parts = _placed([_part(file) for file in files])
         promised = _promised(files[0])
         canvas = _canvas(parts)
         index = np.unique(np.concatenate([part.numbers for part in parts]))
@@ -168,13 +183,37 @@ def _part(path: Path) -> Part:
             raise LayoutError(
                 path, f"{len(numbers)} sequence numbers, not all different, for {stored.shape[0]} frames"
             )
-        offset = np.zeros(2)
-        if hdf5.has(file, OFFSET):
-            offset = np.asarray(hdf5.require(file, OFFSET)[()], float).ravel()[:2]
-        if len(offset) != 2 or not np.all(np.isfinite(offset)):
-            raise LayoutError(path, f"the offset of its module is {offset}, not two numbers")
-        place = (round(float(offset[0])), round(float(offset[1])))
-        return Part(path, _named(path)[1], numbers, place, stored.shape[1:], stored.dtype)
+        return Part(path, _named(path)[1], numbers, _offset(file, path), stored.shape[1:], stored.dtype)
+
+
+def _offset(file: h5py.File, path: Path) -> tuple[int, int] | None:
+    if not hdf5.has(file, OFFSET):
+        return None
+    offset = np.asarray(hdf5.require(file, OFFSET)[()], float).ravel()[:2]
+    if len(offset) != 2 or not np.all(np.isfinite(offset)):
+        raise LayoutError(path, f"the offset of its module is {offset}, not two numbers")
+    return round(float(offset[0])), round(float(offset[1]))
+
+
+def _placed(parts: Sequence[Part]) -> list[Part]:
+    """The parts, once it is sure that each module has one place and none lies over another."""
+    if len({part.module for part in parts}) == 1:
+        parts = [replace(part, offset=part.offset or (0, 0)) for part in parts]
+    first: dict[int, Part] = {}
+    for part in parts:
+        if part.offset is None:
+            raise LayoutError(
+                part.path, f"it does not say where its module lies ({OFFSET}), and there are others"
+            )
+        known = first.setdefault(part.module, part)
+        if part.offset != known.offset:
+            raise LayoutError(
+                part.path, f"its module lies at {part.offset} here and at {known.offset} in others"
+            )
+    for one, other in combinations(first.values(), 2):
+        if one.overlaps(other):
+            raise LayoutError(other.path, f"its module {other.module} lies over module {one.module}")
+    return list(parts)
 
 
 def _promised(path: Path) -> int | None:
@@ -193,7 +232,7 @@ class Canvas:
 
     def window(self, part: Part) -> tuple[slice, slice]:
         """Rows and columns that the part's module fills."""
-        left, top = part.offset[0] - self.origin[0], part.offset[1] - self.origin[1]
+        left, top = part.corner[0] - self.origin[0], part.corner[1] - self.origin[1]
         return slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
 
 
@@ -202,9 +241,9 @@ MOST_PIXELS = 10**8
 
 
 def _canvas(parts: Sequence[Part]) -> Canvas:
-    left, top = (min(part.offset[axis] for part in parts) for axis in (0, 1))
-    right = max(part.offset[0] + part.shape[1] for part in parts)
-    bottom = max(part.offset[1] + part.shape[0] for part in parts)
+    left, top = (min(part.corner[axis] for part in parts) for axis in (0, 1))
+    right = max(part.corner[0] + part.shape[1] for part in parts)
+    bottom = max(part.corner[1] + part.shape[0] for part in parts)
     if (right - left) * (bottom - top) > MOST_PIXELS:
         raise LayoutError(parts[0].path, f"its modules would span {bottom - top} x {right - left} pixels")
     return Canvas((bottom - top, right - left), (left, top))

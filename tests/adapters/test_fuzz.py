@@ -1,4 +1,7 @@
-"""Spoilt files of every layout: errors of ours, bounded time and memory, no other data in silence."""
+"""Spoilt files of every layout: errors of ours, bounded time and memory, no other data in silence.
+
+HALOS_NIGHTLY=N takes the Nth thousand of cases.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,12 @@ from adapters.testing.gallery import gallery
 from adapters.testing.mutation import changed_in_silence, copied, mutated
 
 CASES, MANY = 150, 1000
+NIGHT = int(os.environ.get("HALOS_NIGHTLY", "1"))
 # A gigabyte beyond what the readers themselves need, for files of some kilobytes.
 MEMORY = 2**30
 SECONDS = 30.0
 # A plain table says nowhere how many rows it has: one that was cut between two lines looks whole.
-UNCOUNTED = {"powder", "spec", "ascii", "bm29"}
+UNCOUNTED = {"powder", "spec", "ascii", "bm29", "mri_signal_table"}
 
 
 class Readers:
@@ -120,6 +124,7 @@ def test_spoilt_files_are_answered_in_our_words(originals: Any, readers: Readers
 def test_a_thousand_spoilt_files_are_answered_in_our_words(
     originals: Any, readers: Readers, tmp_path: Path
 ) -> None:
-    wrong = survivors(range(CASES, CASES + MANY), originals, readers, tmp_path)
+    first = CASES + (NIGHT - 1) * MANY
+    wrong = survivors(range(first, first + MANY), originals, readers, tmp_path)
 
     assert not wrong, "\n\n".join(wrong)

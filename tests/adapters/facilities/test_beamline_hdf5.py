@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -228,6 +229,23 @@ def test_a_module_that_is_still_written_is_waited_for(tmp_path: Path) -> None:
         judged = LAMBDA.check(home)
 
     assert judged.state is State.WAIT
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda place: place.pop("distance"), "does not say where its module lies"),
+        (lambda place: place["distance"].write_direct(np.array([2, 3, 0], "f4")), "lies over module 1"),
+    ],
+)
+def test_modules_whose_places_are_not_sure_are_broken(tmp_path: Path, spoil: Any, said: str) -> None:
+    home = write_lambda(tmp_path, MODULES, OFFSETS)
+    with h5py.File(home / "scan_00001_m2_part00000.nxs", "r+") as file:
+        spoil(file["entry/instrument/detector/translation"])
+
+    assert said in LAMBDA.check(home).reason
+    with pytest.raises(LayoutError, match=said):
+        LAMBDA.open(home)
 
 
 def test_half_a_module_is_broken(tmp_path: Path) -> None:
