@@ -179,7 +179,7 @@ def missing_sequences(files: Sequence[Path]) -> list[str]:
 
 
 # What EXtra-data lets out where a file is damaged.
-UNREADABLE = (*hdf5.UNREADABLE, IndexError)
+UNREADABLE = (*hdf5.UNREADABLE, IndexError, AttributeError)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from adapters.errors import (
     StillWritingError,
     TruncatedFileError,
 )
+from adapters.formats import hdf5_heap
 from adapters.formats.by_path import state_of
 from adapters.model import Readiness
 
@@ -43,6 +44,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     import hdf5plugin  # noqa: F401
 
     path = Path(path)
+    hdf5_heap.refuse_deadly(path)
     try:
         file = h5py.File(path, "r")
     except (OSError, RuntimeError) as error:
