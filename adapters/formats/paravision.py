@@ -188,10 +188,12 @@ def _timing(said: bruker.Parameters, name: str, source: Path, count: int, factor
 
 def _affine(said: bruker.Parameters, source: Path, sides: list[int], slices: int) -> Any:
     extent = bruker.numbers(said, "VisuCoreExtent", source)
-    place = np.array(bruker.numbers(said, "VisuCorePosition", source), float).reshape(-1, 3)
+    place = np.array(bruker.numbers(said, "VisuCorePosition", source), float)
     turned = np.array(bruker.numbers(said, "VisuCoreOrientation", source), float)
-    if len(extent) != len(sides) or turned.size % 9 or not turned.size or not len(place):
+    wrong = len(extent) != len(sides) or turned.size % 9 or place.size % 3
+    if wrong or not turned.size or not place.size:
         raise CorruptFileError(source, "extent, orientation and position do not fit the frames")
+    place = place.reshape(-1, 3)
     axes = turned.reshape(-1, 3, 3)[0]
     sizes = [length / side for length, side in zip(extent, sides, strict=True)]
     affine = np.eye(4)
@@ -199,10 +201,16 @@ def _affine(said: bruker.Parameters, source: Path, sides: list[int], slices: int
         affine[:3, axis] = axes[axis] * size
     if len(sides) == 2:
         step = place[1] - place[0] if slices > 1 and len(place) > 1 else None
-        thick = bruker.numbers(said, "VisuCoreFrameThickness", source) or [1.0]
-        affine[:3, 2] = axes[2] * thick[0] if step is None else step
+        affine[:3, 2] = axes[2] * _thickness(said, source) if step is None else step
     affine[:3, 3] = place[0] + 0.5 * (affine[:3, 0] + affine[:3, 1])
     return LPS_TO_RAS @ affine
+
+
+def _thickness(said: bruker.Parameters, source: Path) -> float:
+    thick = bruker.numbers(said, "VisuCoreFrameThickness", source)
+    if not thick:
+        raise CorruptFileError(source, "VisuCoreFrameThickness says nothing, and there is one slice")
+    return float(thick[0])
 
 
 PARAVISION = ParaVision()

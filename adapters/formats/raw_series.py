@@ -57,6 +57,8 @@ class RawSeries(TakesQUnit):
             numbers, names = _frames(file)
             profiles = file["profiles"]
             q = np.asarray(hdf5.require(file, "profiles/q")[()], np.float64)
+            if q.ndim != 1:
+                raise LayoutError(path, f"profiles/q has the shape {q.shape}, not one axis")
             stack = np.stack([_profile(path, profiles[name], q.size) for name in names])
             said = _parameters(path, profiles[names[0]])
         fields = bioxtas.said_fields(said)

@@ -137,14 +137,16 @@ def _tables(path: Path) -> tuple[dict[str, str], list[dict[str, Any]], Scale]:
         if not frames:
             raise LayoutError(path, "it holds no pixels")
         numbers = {row["MzCalibration"] for row in frames}
-        found = base.execute("select * from MzCalibration").fetchall()
+        found = [dict(row) for row in base.execute("select * from MzCalibration")]
     if len(numbers) != 1:
         raise LayoutError(path, f"{len(numbers)} calibrations of m/z in one image are not read here")
-    row = next((each for each in found if each["Id"] in numbers), None)
-    if row is None or row["ModelType"] != 1:
+    row = next((each for each in found if each.get("Id") in numbers), None)
+    if row is None or row.get("ModelType") != 1:
         raise LayoutError(path, "its calibration of m/z is of a model that is not read here")
     # The second constant is stored as the inverse of its square, in units of 1e-12.
-    constants = [row[name] for name in ("DigitizerDelay", "DigitizerTimebase", "C0", "C1", "C2")]
+    constants: list[Any] = [
+        row.get(name) for name in ("DigitizerDelay", "DigitizerTimebase", "C0", "C1", "C2")
+    ]
     if (
         not all(isinstance(each, (int, float)) and np.isfinite(each) for each in constants)
         or constants[3] <= 0

@@ -111,10 +111,10 @@ def loop(file: h5py.File, random: Random) -> None:
     name = _chosen(file, random)
     parent = file[name].parent
     ways: list[Callable[[], None]] = [
-        lambda: parent.__setitem__("again", parent),
-        lambda: parent.__setitem__("root", file["/"]),
+        lambda: parent.__setitem__("leads again", parent),
+        lambda: parent.__setitem__("leads to root", file["/"]),
         lambda: (file.__delitem__(name), file.__setitem__(name, h5py.SoftLink(f"/{name}")))[0],
-        lambda: parent.__setitem__("self", h5py.ExternalLink(Path(file.filename).name, "/")),
+        lambda: parent.__setitem__("leads to self", h5py.ExternalLink(Path(file.filename).name, "/")),
     ]
     ways[int(random.integers(0, len(ways)))]()
 

@@ -25,7 +25,7 @@ NIGHT = int(os.environ.get("HALOS_NIGHTLY", "1"))
 MEMORY = 2**30
 SECONDS = 30.0
 # A plain table says nowhere how many rows it has: one that was cut between two lines looks whole.
-UNCOUNTED = {"powder", "spec", "ascii", "bm29", "mri_signal_table"}
+UNCOUNTED = {"powder", "spec", "ascii", "bm29", "mri_signal_table", "dynamx", "xifdr"}
 
 
 class Readers:
