@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,16 @@ def state_of(path: Path | str) -> tuple[Any, ...]:
     return (str(path), state.st_mtime_ns, state.st_size)
 
 
-class FramesByPath:
+class FramesByPath(ABC):
     """Frames (n, ...) of one file; a reader says how some of them are read."""
 
     def __init__(self, path: Path | str, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         self.path, self.shape, self.dtype = str(path), tuple(shape), dtype
         self.ndim = len(self.shape)
 
+    @abstractmethod
     def read(self, numbers: Sequence[int]) -> np.ndarray[Any, Any]:
         """The frames with these numbers, as (len(numbers), ...) of `dtype`."""
-        raise NotImplementedError
 
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
         first, *rest = key if isinstance(key, tuple) else (key,)

@@ -6,6 +6,7 @@ import gzip
 import io
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ def marked(path: Path) -> bool:
     """Whether a file, compressed or not, bears the mark behind the preamble."""
     try:
         return _bytes(path, AT + 4)[AT:] == MARK
-    except (OSError, EOFError, ValueError, gzip.zlib.error):  # type: ignore[attr-defined]
+    except (OSError, EOFError, ValueError, zlib.error):
+        # What cannot be unpacked is no file of ours; who opens it by name hears why.
         return False
 
 
@@ -70,6 +72,7 @@ def header(path: Path, *, pixels: bool = False) -> Any:
         warnings.simplefilter("ignore")
         try:
             said = library.dcmread(io.BytesIO(_bytes(path)), stop_before_pixels=not pixels)
+        # What pydicom lets out of damaged headers.
         except (InvalidDicomError, NotImplementedError, struct.error, AssertionError) as error:
             raise CorruptFileError(path, f"{type(error).__name__}: {str(error)[:150]}") from error
     return said

@@ -84,6 +84,7 @@ def _pixels(path: str, shape: tuple[int, ...], mosaic: int, _: Any) -> Any:
     with translated(Path(path)):
         try:
             values = said.pixel_array
+        # So pydicom says that a way of packing needs a library that is not here, or that it failed.
         except (NotImplementedError, RuntimeError) as error:
             raise CorruptFileError(path, f"its pixels cannot be unpacked: {str(error)[:150]}") from error
         if "RescaleSlope" in said:

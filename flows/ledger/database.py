@@ -112,11 +112,11 @@ def begun(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
     try:
         with engine.connect().execution_options(reads=reads) as connection, connection.begin():
             yield connection
-    except (AssertionError, DBAPIError) as error:
+    except DBAPIError as error:
+        raise translated(engine, error) from error
+    except AssertionError as error:
         if interrupt := interrupt_in(error):
             raise interrupt from None
-        if isinstance(error, DBAPIError):
-            raise translated(engine, error) from error
         raise
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from halos import __version__
 from halos.commands import adapters, demo, fuse, inspect, key, ledger, reduce, run, serve, site, verify
 from halos.commands.output import Output
-from halos.commands.status import DONE, USAGE, status_of
+from halos.commands.status import DONE, FAULT, USAGE, status_of
 
 
 class Command(Protocol):
@@ -62,10 +62,11 @@ def _stopped(output: Output) -> int:
 def _failed(error: Exception, output: Output) -> int:
     from flows.interrupts import interrupt_in
 
-    # Libraries that are interrupted in the middle of something may complain in words of their own.
-    if interrupt_in(error):
-        return _stopped(output)
     status = status_of(error)
+    # Libraries that are interrupted in the middle of something may complain in words of their own;
+    # what we ourselves say of stopping, such as a database that is away, is told.
+    if status == FAULT and interrupt_in(error):
+        return _stopped(output)
     output.error(error, status)
     return status
 

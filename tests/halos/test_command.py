@@ -13,6 +13,7 @@ from adapters.testing.beamline_hdf5 import write_exchange
 from adapters.testing.hdf5_images import write_dectris
 from adapters.testing.images import held_open
 from adapters.testing.samples import sphere_curve, write_ascii
+from flows.ledger.errors import LedgerAwayError
 from halos.commands import adapters, main
 from halos.commands.status import rows_exist, status_of
 
@@ -240,6 +241,19 @@ def test_a_reader_that_has_seen_enough_is_no_fault():
         )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_goes_wrong_while_a_command_stops_is_told(monkeypatch, capsys):
+    def interrupted(args, output):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise LedgerAwayError("sqlite:///ledger", "it is locked")
+
+    monkeypatch.setattr(adapters, "run", interrupted)
+
+    assert main(["adapters"]) == 3
+    assert "it is locked" in capsys.readouterr().err
 
 
 def test_an_interrupt_that_a_library_complains_about_stops_the_command(monkeypatch, capsys):
